@@ -1,0 +1,41 @@
+using CallOrchestration.Calls;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace CallOrchestration.Host;
+
+internal static class Health
+{
+    // Longer than a connection takes to give up, and short enough for whoever asks.
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(8);
+
+    public static void MapHealth(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/health/live", () => TypedResults.Ok(new State("live")))
+            .WithName("Live")
+            .WithTags("Health")
+            .WithSummary("The process runs.");
+        routes.MapGet("/health/ready", Ready)
+            .WithName("Ready")
+            .WithTags("Health")
+            .WithSummary("The host can do its work: a call can be written and read back.")
+            .WithDescription("Inserts an organization and a call, reads the call and leaves nothing behind. 503 says why it cannot.");
+    }
+
+    internal sealed record State(string Status);
+
+    private static async Task<Results<Ok<State>, ProblemHttpResult>> Ready(NpgsqlDataSource database, TimeProvider time, CancellationToken cancellation)
+    {
+        try
+        {
+            await Readiness.Prove(database, cancellation).WaitAsync(Longest, time, cancellation);
+            return TypedResults.Ok(new State("ready"));
+        }
+        catch (Exception error) when (error is NpgsqlException or TimeoutException)
+        {
+            var reason = (error as PostgresException)?.SqlState ?? error.InnerException?.GetType().Name ?? error.GetType().Name;
+            return TypedResults.Problem(
+                Problems.Of(StatusCodes.Status503ServiceUnavailable, "The host is not ready.", $"The database cannot be written and read ({reason})."));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using CallOrchestration.Calls;
+using Npgsql;
+
+namespace CallOrchestration.Host;
+
+/// <summary>Runs the host: database, migrations, proof of the connection, and then calls until somebody stops it.</summary>
+internal static class HostCommand
+{
+    public static async Task<int> Run(string[] args)
+    {
+        var builder = Application.CreateBuilder(args);
+        await using var embedded = await DatabaseOf(builder.Configuration);
+        await using (var app = Application.Build(builder))
+        {
+            await Application.Prepare(app, withDemo: embedded is not null);
+            await app.StartAsync();
+            // A closed terminal is a stop like Ctrl-C; without this it would be a kill, and leave the database running.
+            using var hangup = System.Runtime.InteropServices.PosixSignalRegistration.Create(
+                System.Runtime.InteropServices.PosixSignal.SIGHUP,
+                signal =>
+                {
+                    signal.Cancel = true;
+                    app.Lifetime.StopApplication();
+                });
+            WriteBanner(app.Urls, embedded);
+            await app.WaitForShutdownAsync();
+        }
+
+        return 0;
+    }
+
+    /// <summary>
+    /// The database of the setting; where that is empty a private PostgreSQL, which the caller stops. Its connection string becomes the
+    /// setting.
+    /// </summary>
+    public static async Task<EmbeddedPostgres?> DatabaseOf(ConfigurationManager configuration)
+    {
+        if (!string.IsNullOrWhiteSpace(configuration[Database.ConnectionStringKey])) return null;
+        var embedded = await EmbeddedPostgres.Start(DataDirectory());
+        configuration[Database.ConnectionStringKey] = embedded.ConnectionString;
+        return embedded;
+    }
+
+    // `dotnet run --project host` starts in host/, `./run` at the root: both mean the same data.
+    private static string DataDirectory()
+    {
+        var current = Directory.GetCurrentDirectory();
+        for (var directory = new DirectoryInfo(current); directory is not null; directory = directory.Parent)
+        {
+            if (File.Exists(Path.Combine(directory.FullName, "CallOrchestration.sln"))) return Path.Combine(directory.FullName, ".data");
+        }
+
+        return Path.Combine(current, ".data");
+    }
+
+    private static void WriteBanner(ICollection<string> urls, EmbeddedPostgres? embedded)
+    {
+        var url = urls.First().Replace("0.0.0.0", "localhost", StringComparison.Ordinal).Replace("[::]", "localhost", StringComparison.Ordinal);
+        Console.WriteLine();
+        Console.WriteLine("CallOrchestration is running. Ctrl-C stops it.");
+        Console.WriteLine();
+        Console.WriteLine($"  API            {url}");
+        Console.WriteLine($"  Swagger UI     {url}/swagger");
+        if (embedded is not null)
+        {
+            Console.WriteLine($"  API key        {Organizations.Demo.ApiKey}      (the demo organization, {Organizations.Demo.Phone})");
+            Console.WriteLine($"  Webhook token  {Organizations.Demo.WebhookToken}");
+            Console.WriteLine();
+            Console.WriteLine("See it work, in a second terminal, from the project's root:");
+            Console.WriteLine();
+            Console.WriteLine($"  dotnet run --project simulator -- lifecycle --url {url} --database \"$(cat .data/connection-string)\"");
+        }
+
+        Console.WriteLine();
+    }
+}
+
+/// <summary>Failures that a person can mend are told in a sentence, not in a stack trace.</summary>
+internal static class Failures
+{
+    public const int WrongSetting = 2;
+
+    public static async Task<int> Explained(Func<Task<int>> run)
+    {
+        try
+        {
+            return await run();
+        }
+        catch (SettingException error)
+        {
+            return Tell(error.Message, WrongSetting);
+        }
+        catch (Exception error) when (error is MigrationException or EmbeddedPostgresException)
+        {
+            return Tell(error.Message, 1);
+        }
+        catch (NpgsqlException error)
+        {
+            // The driver's message may name the user; the code and the kind are enough to look it up.
+            var reason = (error as PostgresException)?.SqlState ?? error.InnerException?.GetType().Name ?? error.GetType().Name;
+            return Tell($"The database of ConnectionStrings__CallOrchestration cannot be used ({reason}).", 1);
+        }
+        catch (IOException error) when (error.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        {
+            return Tell($"{error.InnerException.Message}: another program listens there; choose another address with --urls.", 1);
+        }
+    }
+
+    private static int Tell(string sentence, int exitCode)
+    {
+        Console.Error.WriteLine(sentence);
+        return exitCode;
+    }
+}

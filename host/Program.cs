@@ -1,0 +1,3 @@
+using CallOrchestration.Host;
+
+return args is ["organizations", ..] ? await OrganizationsCommand.Run(args) : await Failures.Explained(() => HostCommand.Run(args));

@@ -1,0 +1,79 @@
+using Dapper;
+using Microsoft.Extensions.Configuration;
+using Npgsql;
+
+namespace CallOrchestration.Calls;
+
+/// <summary>The scheduler's own connections: webhooks and the API can neither starve it nor be starved by it.</summary>
+public sealed class SchedulerDatabase(NpgsqlDataSource source) : IAsyncDisposable
+{
+    /// <summary>Opens a connection of the scheduler's pool.</summary>
+    public ValueTask<NpgsqlConnection> OpenConnection(CancellationToken cancellation) => source.OpenConnectionAsync(cancellation);
+
+    /// <inheritdoc />
+    public ValueTask DisposeAsync() => source.DisposeAsync();
+}
+
+/// <summary>How this program connects to PostgreSQL.</summary>
+public static class Database
+{
+    /// <summary>The name of the connection string's setting.</summary>
+    public const string ConnectionStringKey = "ConnectionStrings:CallOrchestration";
+
+    // Each wait at the server has an end of its own: a statement, a lock, a transaction that its client forgot.
+    private const string ServerLimits =
+        "-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s -c TimeZone=UTC -c synchronous_commit=on";
+
+    // A plan cached while the table was empty keeps its sequential scan for as long as the connection lives.
+    private const string ByIndexOnly = " -c enable_seqscan=off";
+
+    private const int WebConnections = 40;
+    private const int SchedulerConnections = 10;
+
+    static Database()
+    {
+        DefaultTypeMap.MatchNamesWithUnderscores = true;
+        SqlMapper.AddTypeHandler(new ReadCall.HistoryColumn());
+    }
+
+    /// <summary>The connection string of the configuration.</summary>
+    /// <exception cref="SettingException">It is missing, or no connection string.</exception>
+    public static string ConnectionString(IConfiguration configuration)
+    {
+        try
+        {
+            var builder = new NpgsqlConnectionStringBuilder(configuration[ConnectionStringKey]);
+            return builder.Host is null ? throw new ArgumentException("no host") : builder.ConnectionString;
+        }
+        catch (ArgumentException)
+        {
+            // The exception's own message may quote the string, password and all.
+            throw new SettingException(ConnectionStringKey, "takes a PostgreSQL connection string such as Host=localhost;Database=calls;Username=calls;Password=…");
+        }
+    }
+
+    /// <summary>Connections for the API and the webhooks.</summary>
+    public static NpgsqlDataSource ForRequests(string connectionString) => Source(connectionString, "call-orchestration", ServerLimits, WebConnections);
+
+    /// <summary>Connections for the scheduler, the watchdog and the record of dials.</summary>
+    public static SchedulerDatabase ForScheduler(string connectionString) =>
+        new(Source(connectionString, "call-orchestration scheduler", ServerLimits + ByIndexOnly, SchedulerConnections));
+
+    private static NpgsqlDataSource Source(string connectionString, string name, string limits, int connections)
+    {
+        var given = new NpgsqlConnectionStringBuilder(connectionString);
+        return NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            ApplicationName = name,
+            Options = $"{given.Options} {limits}".Trim(),
+            MaxPoolSize = given.ContainsKey("Maximum Pool Size") ? given.MaxPoolSize : connections,
+            // A caller is waiting on the line: a database that is away is told at once, not after the driver's 15 s.
+            Timeout = 5,
+            // The server's limits come first; this one only ends the wait for a server that has vanished from the network.
+            CommandTimeout = 30,
+            KeepAlive = 30,
+            MaxAutoPrepare = 60,
+            NoResetOnClose = true,
+        });
+    }
+}

@@ -1,0 +1,138 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Dapper;
+using FluentValidation;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Npgsql;
+
+namespace CallOrchestration.Calls;
+
+/// <summary>What a client asks for when it creates a call.</summary>
+/// <param name="Direction">INBOUND or OUTBOUND.</param>
+/// <param name="From">E.164.</param>
+/// <param name="To">E.164.</param>
+/// <param name="DialNow">Due at once where <paramref name="NextActionAt"/> is null.</param>
+/// <param name="NextActionAt">When to dial.</param>
+/// <param name="Metadata">A JSON object, as the client wrote it.</param>
+public sealed record NewCall(string Direction, string From, string To, bool DialNow, DateTime? NextActionAt, string? Metadata);
+
+/// <summary>
+/// Creates a PENDING call, once for each Idempotency-Key. Both POSTs of calls end here, so that a key means the same on either.
+/// </summary>
+public static class InsertCall
+{
+    /// <summary>The header by which a client makes its request safe to repeat.</summary>
+    public const string IdempotencyKey = "Idempotency-Key";
+
+    /// <summary>The header that says that the answer is the first one's.</summary>
+    public const string IdempotencyReplayed = "Idempotency-Replayed";
+
+    /// <summary>The most bytes of metadata.</summary>
+    public const int MetadataBytes = 8 * 1024;
+
+    private const int IdempotencyKeyLength = 255;
+
+    /// <summary>Inserts the call and answers: 201, 400 for a bad key, 422 for a key that came with another body.</summary>
+    public static async Task<Results<Created<Call>, ValidationProblem, UnprocessableEntity<ProblemDetails>>> Run(
+        NewCall request, Caller caller, HttpContext context, NpgsqlDataSource database, DueSignal due)
+    {
+        string? key = context.Request.Headers[IdempotencyKey];
+        if (context.Request.Headers.ContainsKey(IdempotencyKey) && !IsKey(key))
+            return Problems.Invalid(IdempotencyKey, $"must be 1 to {IdempotencyKeyLength} printable ASCII characters");
+
+        var hash = key is null ? null : HashOf(context.Request.Path, request);
+        await using var connection = await database.OpenConnectionAsync(context.RequestAborted);
+        var inserted = await connection.QuerySingleOrDefaultAsync<Call>(InsertSql, new
+        {
+            id = Guid.CreateVersion7(),
+            caller.OrganizationId,
+            request.Direction,
+            request.From,
+            request.To,
+            request.DialNow,
+            request.NextActionAt,
+            request.Metadata,
+            key,
+            hash,
+        });
+        if (inserted is not null)
+        {
+            due.Nudge(inserted.NextActionAt);
+            return Created(inserted, context);
+        }
+
+        // The key is taken. Whoever took it has committed, or the insert would still wait for it.
+        var (id, createdAt, first) = await connection.QuerySingleAsync<(Guid Id, DateTime CreatedAt, byte[] Hash)>(
+            FirstSql, new { caller.OrganizationId, key });
+        if (!first.AsSpan().SequenceEqual(hash))
+        {
+            return TypedResults.UnprocessableEntity(Problems.Of(
+                StatusCodes.Status422UnprocessableEntity, "The Idempotency-Key is taken.", "This key came with another request before."));
+        }
+
+        context.Response.Headers[IdempotencyReplayed] = "true";
+        return Created(FirstAnswer(request, caller, id, createdAt), context);
+    }
+
+    /// <summary>The rule for the metadata of a call.</summary>
+    public static IRuleBuilderOptions<T, JsonElement?> IsMetadata<T>(this IRuleBuilder<T, JsonElement?> rule) => rule
+        .Must(metadata => metadata is not { } value || value.ValueKind == JsonValueKind.Object)
+        .WithMessage("must be a JSON object")
+        .Must(metadata => metadata is not { } value || Encoding.UTF8.GetByteCount(value.GetRawText()) <= MetadataBytes)
+        .WithMessage($"may have at most {MetadataBytes} bytes");
+
+    /// <summary>The rule for a number of a call.</summary>
+    public static IRuleBuilderOptions<T, string?> IsE164<T>(this IRuleBuilder<T, string?> rule) =>
+        rule.Must(PhoneNumber.IsE164).WithMessage(PhoneNumber.Expected);
+
+    private static bool IsKey(string? key) =>
+        key is { Length: > 0 and <= IdempotencyKeyLength } && key.All(character => character is >= ' ' and <= '~');
+
+    // Over what was asked, not over its bytes: a client's JSON library may order or space the same request otherwise.
+    private static byte[] HashOf(string route, NewCall request) =>
+        SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new { route = route.TrimEnd('/').ToUpperInvariant(), request }));
+
+    private static Created<Call> Created(Call call, HttpContext context)
+    {
+        context.Response.Headers.ETag = $"\"{call.Revision}\"";
+        return TypedResults.Created($"/api/calls/{call.Id}", call);
+    }
+
+    // What was answered first follows from the same request again and from the moment of the insert: nothing else is kept for it.
+    private static Call FirstAnswer(NewCall request, Caller caller, Guid id, DateTime createdAt) => new()
+    {
+        Id = id,
+        OrganizationId = caller.OrganizationId,
+        Direction = request.Direction,
+        Status = CallStatus.Pending,
+        FromNumber = request.From,
+        ToNumber = request.To,
+        NextActionAt = request.NextActionAt ?? (request.DialNow ? createdAt : null),
+        Metadata = request.Metadata,
+        Revision = 1,
+        CreatedAt = createdAt,
+        UpdatedAt = createdAt,
+    };
+
+    private const string InsertSql =
+        $"""
+        insert into calls (
+            id, organization_id, direction, status, from_number, to_number, next_action_at, metadata, idempotency_key, idempotency_hash, history)
+        values (
+            @id, @organizationId, @direction, 'PENDING', @from, @to,
+            coalesce(@nextActionAt, case when @dialNow then now() end), @metadata::json, @key, @hash,
+            jsonb_build_array(call_history_entry('created', 'api', 1, 'PENDING')))
+        on conflict (organization_id, idempotency_key) where idempotency_key is not null do nothing
+        returning {Call.Columns}
+        """;
+
+    private const string FirstSql =
+        """
+        select id, created_at, idempotency_hash
+        from calls
+        where organization_id = @organizationId and idempotency_key = @key
+        """;
+}

@@ -1,0 +1,150 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Dapper;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+using Npgsql;
+
+namespace CallOrchestration.Calls;
+
+internal static class ListCalls
+{
+    private const int StandardLimit = 50;
+    private const int MostLimit = 200;
+
+    public static void Map(IEndpointRouteBuilder routes) => routes
+        .MapGet("", Handle)
+        .WithName(nameof(ListCalls))
+        .WithSummary("Lists calls, newest first.")
+        .WithDescription(
+            "Every filter narrows the list. next_cursor is null on the last page; following it gives every call once, whatever is inserted meanwhile. "
+            + "Times take any offset; in a URL a + is written %2B.");
+
+    /// <param name="Items">Up to <c>limit</c> calls, newest first.</param>
+    /// <param name="NextCursor">For the next page; null on the last.</param>
+    internal sealed record Page(IReadOnlyList<Call> Items, string? NextCursor);
+
+    internal static async Task<Results<Ok<Page>, ValidationProblem>> Handle(
+        Caller caller, HttpContext context, NpgsqlDataSource database, CancellationToken cancellation)
+    {
+        var errors = new Dictionary<string, string[]>();
+        var parameters = new DynamicParameters(new { caller.OrganizationId });
+        var sql = new StringBuilder(SelectSql);
+        var limit = StandardLimit;
+
+        foreach (var (name, values) in context.Request.Query)
+        {
+            var value = values.ToString();
+            if (values.Count > 1) errors[name] = ["stands here more than once"];
+            else if (name == "limit") Read(int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= MostLimit, $"must be a whole number from 1 to {MostLimit}");
+            else if (name == "cursor") Filter(Cursor.TryRead(value, caller, parameters), AfterCursorSql, "is no cursor of this list");
+            else if (Filters.TryGetValue(name, out var filter)) Filter(filter.Read(value) is { } read && Add(name, read), filter.Sql, filter.Expected);
+            else errors[name] = [$"is no parameter of this list; there are {string.Join(", ", Filters.Keys)}, limit, cursor"];
+
+            void Read(bool valid, string expected)
+            {
+                if (!valid) errors[name] = [expected];
+            }
+
+            void Filter(bool valid, string clause, string expected)
+            {
+                Read(valid, expected);
+                sql.Append('\n').Append(clause);
+            }
+
+            bool Add(string parameter, object read)
+            {
+                parameters.Add(parameter, read);
+                return true;
+            }
+        }
+
+        if (errors.Count > 0) return Problems.Invalid(errors);
+
+        sql.Append('\n').Append(NewestFirstSql);
+        // One more than asked tells whether there is a next page.
+        parameters.Add("rows", limit + 1);
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        var calls = (await connection.QueryAsync<Call>(new CommandDefinition(sql.ToString(), parameters, cancellationToken: cancellation))).AsList();
+        if (calls.Count <= limit) return TypedResults.Ok(new Page(calls, null));
+        calls.RemoveAt(limit);
+        return TypedResults.Ok(new Page(calls, Cursor.After(calls[^1], caller)));
+    }
+
+    private sealed record ListFilter(string Sql, string Expected, Func<string, object?> Read);
+
+    private static readonly Dictionary<string, ListFilter> Filters = new()
+    {
+        ["status"] = OneOf("and status = @status", CallStatus.All),
+        ["direction"] = OneOf("and direction = @direction", CallDirection.All),
+        ["outcome"] = OneOf("and outcome = @outcome", CallOutcome.All),
+        ["from"] = Number("and from_number = @from"),
+        ["to"] = Number("and to_number = @to"),
+        ["created_after"] = Time("and created_at > @created_after"),
+        ["created_before"] = Time("and created_at < @created_before"),
+        ["due_before"] = Time("and status = 'PENDING' and next_action_at < @due_before"),
+    };
+
+    private static ListFilter OneOf(string sql, IReadOnlyList<string> words) =>
+        new(sql, $"must be {string.Join(", ", words)}", text => words.Contains(text) ? text : null);
+
+    // A + in a query arrives as a space, and no number begins with one.
+    private static ListFilter Number(string sql) => new(sql, PhoneNumber.Expected, text =>
+        (text.StartsWith(' ') ? "+" + text[1..] : text) is var number && PhoneNumber.IsE164(number) ? number : null);
+
+    private static ListFilter Time(string sql) => new(sql, Rfc3339.Expected + "; in a URL a + is written %2B", text =>
+        Rfc3339.TryParse(text, out var time) ? time.UtcDateTime : null);
+
+    /// <summary>
+    /// The last call of a page, as (created_at, id), with a checksum over both and the organization: a cursor that was made up or taken
+    /// from another organization is refused instead of giving some page.
+    /// </summary>
+    private static class Cursor
+    {
+        private const int PayloadBytes = sizeof(long) + 16;
+        private const int ChecksumBytes = 8;
+
+        public static string After(Call call, Caller caller)
+        {
+            Span<byte> cursor = stackalloc byte[PayloadBytes + ChecksumBytes];
+            BinaryPrimitives.WriteInt64BigEndian(cursor, call.CreatedAt.Ticks);
+            call.Id.TryWriteBytes(cursor[sizeof(long)..], bigEndian: true, out _);
+            Checksum(cursor[..PayloadBytes], caller).CopyTo(cursor[PayloadBytes..]);
+            return Base64Url.EncodeToString(cursor);
+        }
+
+        public static bool TryRead(string text, Caller caller, DynamicParameters parameters)
+        {
+            Span<byte> cursor = stackalloc byte[PayloadBytes + ChecksumBytes];
+            if (!Base64Url.IsValid(text, out var length) || length != cursor.Length) return false;
+            Base64Url.DecodeFromChars(text, cursor);
+            if (!cursor[PayloadBytes..].SequenceEqual(Checksum(cursor[..PayloadBytes], caller))) return false;
+            parameters.Add("createdAt", new DateTime(BinaryPrimitives.ReadInt64BigEndian(cursor), DateTimeKind.Utc));
+            parameters.Add("id", new Guid(cursor.Slice(sizeof(long), 16), bigEndian: true));
+            return true;
+        }
+
+        private static ReadOnlySpan<byte> Checksum(ReadOnlySpan<byte> payload, Caller caller) =>
+            SHA256.HashData([.. payload, .. caller.OrganizationId.ToByteArray()]).AsSpan(0, ChecksumBytes);
+    }
+
+    private const string SelectSql =
+        $"""
+        select {Call.Columns}
+        from calls
+        where organization_id = @organizationId
+        """;
+
+    private const string AfterCursorSql = "and (created_at, id) < (@createdAt, @id)";
+
+    private const string NewestFirstSql =
+        """
+        order by created_at desc, id desc
+        limit @rows
+        """;
+}

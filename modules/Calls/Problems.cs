@@ -1,0 +1,131 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace CallOrchestration.Calls;
+
+/// <summary>The errors of the API, each as <c>application/problem+json</c>.</summary>
+public static class Problems
+{
+    /// <summary>400: one field is wrong.</summary>
+    public static ValidationProblem Invalid(string field, string message) => Invalid(new Dictionary<string, string[]> { [field] = [message] });
+
+    /// <summary>400: each wrong field with its messages.</summary>
+    public static ValidationProblem Invalid(IDictionary<string, string[]> errors) =>
+        TypedResults.ValidationProblem(errors, title: "The request is not valid.");
+
+    /// <summary>404: there is no such call, or it is another organization's.</summary>
+    public static NotFound<ProblemDetails> NoSuchCall() =>
+        TypedResults.NotFound(new ProblemDetails { Status = StatusCodes.Status404NotFound, Title = "There is no such call." });
+
+    /// <summary>404: the path's id is not even a UUID, so no call can have it.</summary>
+    public static NotFound<ProblemDetails> IdIsNoUuid() => TypedResults.NotFound<ProblemDetails>(new HttpValidationProblemDetails(
+        new Dictionary<string, string[]> { ["id"] = ["must be a UUID, such as 019b0000-0000-7000-8000-000000000001"] })
+    {
+        Status = StatusCodes.Status404NotFound,
+        Title = "There is no such call.",
+    });
+
+    /// <summary>A problem of another status.</summary>
+    public static ProblemDetails Of(int status, string title, string detail) => new() { Status = status, Title = title, Detail = detail };
+}
+
+/// <summary>
+/// Whatever a handler throws, as a problem: what the framework found wrong with the request keeps its status; a database that is away
+/// is 503, since the same request will do later; everything else is ours, 500.
+/// </summary>
+internal sealed partial class ProblemHandler(IProblemDetailsService problems, ILogger<ProblemHandler> logger) : IExceptionHandler
+{
+    private const int RetryAfterSeconds = 2;
+
+    public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellationToken)
+    {
+        var problem = exception switch
+        {
+            BadHttpRequestException bad => FromRequest(bad),
+            NpgsqlException error when DatabaseAway.Is(error) => Unavailable(context, error),
+            OperationCanceledException when context.RequestAborted.IsCancellationRequested => new() { Status = StatusCodes.Status499ClientClosedRequest },
+            _ => Ours(exception),
+        };
+        context.Response.StatusCode = problem.Status!.Value;
+        return await problems.TryWriteAsync(new() { HttpContext = context, ProblemDetails = problem });
+    }
+
+    private static ProblemDetails FromRequest(BadHttpRequestException bad) => bad switch
+    {
+        { StatusCode: not StatusCodes.Status400BadRequest } => new() { Status = bad.StatusCode },
+        { InnerException: JsonException json } => FromJson(json),
+        _ => new() { Status = bad.StatusCode, Title = "The request is not valid.", Detail = bad.Message },
+    };
+
+    // System.Text.Json names the place in its path ($.metadata.x), save an unknown or repeated field, which only its message names.
+    private static HttpValidationProblemDetails FromJson(JsonException json)
+    {
+        var named = NamedField().Match(json.Message);
+        var path = FirstField().Match(json.Path ?? "");
+        var (field, message) = (named, path) switch
+        {
+            ({ Success: true }, _) when json.Message.Contains("could not be mapped", StringComparison.Ordinal) => (named.Groups["name"].Value, "is not a field of this request"),
+            ({ Success: true }, _) when json.Message.StartsWith("Duplicate", StringComparison.Ordinal) => (named.Groups["name"].Value, "stands here twice"),
+            (_, { Success: true }) when json.Message == Rfc3339.Expected => (path.Groups["name"].Value, Rfc3339.Expected),
+            (_, { Success: true }) when json.Message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal) => (path.Groups["name"].Value, "has a value of the wrong type"),
+            (_, { Success: true }) => (path.Groups["name"].Value, "is not valid JSON here"),
+            _ => ("body", "must be one JSON object"),
+        };
+        return new(new Dictionary<string, string[]> { [field] = [message] })
+        {
+            Status = StatusCodes.Status400BadRequest,
+            Title = "The request is not valid.",
+        };
+    }
+
+    private ProblemDetails Unavailable(HttpContext context, NpgsqlException error)
+    {
+        logger.LogWarning("The database is away ({SqlState}); answered 503.", error.SqlState ?? error.GetType().Name);
+        context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        return new() { Status = StatusCodes.Status503ServiceUnavailable, Detail = "The database is away for the moment; the same request will do later." };
+    }
+
+    // Not the exception itself: its message or its inner ones may quote the request.
+    private ProblemDetails Ours(Exception exception)
+    {
+        logger.LogError("Request failed: {Error} at {Stack}", Describe(exception), exception.StackTrace);
+        return new() { Status = StatusCodes.Status500InternalServerError };
+    }
+
+    private static string Describe(Exception exception) => exception is PostgresException error
+        ? $"PostgreSQL {error.SqlState} {error.ConstraintName}"
+        : exception.GetType().Name;
+
+    [GeneratedRegex("property '(?<name>[^']*)'")]
+    private static partial Regex NamedField();
+
+    [GeneratedRegex(@"\A\$\.(?<name>[A-Za-z0-9_-]+)")]
+    private static partial Regex FirstField();
+}
+
+/// <summary>Tells a database that is away for a while from a statement that is wrong.</summary>
+public static class DatabaseAway
+{
+    private const string IdleInTransactionSessionTimeout = "25P03";
+
+    /// <summary>
+    /// Whether the same statement can be expected to work later: no connection, a server that stops or starts (57P01…57P03), a
+    /// read-only one after a failover (25006), too many connections, a timeout of a statement or of a lock.
+    /// </summary>
+    public static bool Is(NpgsqlException error)
+    {
+        ArgumentNullException.ThrowIfNull(error);
+        return error is not PostgresException postgres
+            || postgres.SqlState.StartsWith("08", StringComparison.Ordinal)
+            || postgres.SqlState.StartsWith("57", StringComparison.Ordinal)
+            || postgres.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.TooManyConnections
+                or PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure
+                or IdleInTransactionSessionTimeout;
+    }
+}

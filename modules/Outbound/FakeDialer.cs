@@ -1,0 +1,56 @@
+namespace CallOrchestration.Outbound;
+
+/// <summary>
+/// The default dialler: accepts every dial with a provider call id, and places nothing. For given numbers it behaves as a provider
+/// does on a bad day (<c>Dialer__Fake__…</c>), so that every branch of the trigger can be shown.
+/// </summary>
+internal sealed class FakeDialer(IReadOnlyDictionary<string, FakeDialer.Behaviour> behaviours, TimeSpan retryAfter) : IDialer
+{
+    internal enum Behaviour
+    {
+        Refuse,
+        Throttle,
+        Unreachable,
+        TimeOut,
+        Error,
+        Throw,
+    }
+
+    public static FakeDialer From(Settings settings)
+    {
+        var behaviours = new Dictionary<string, Behaviour>();
+        foreach (var behaviour in Enum.GetValues<Behaviour>())
+        {
+            var key = $"Dialer:Fake:{behaviour}";
+            foreach (var number in settings.Numbers(key))
+            {
+                if (!behaviours.TryAdd(number, behaviour))
+                    throw new SettingException(key, $"names a number that Dialer__Fake__{behaviours[number]} names too");
+            }
+        }
+
+        return new(behaviours, settings.Duration("Dialer:Fake:RetryAfter", TimeSpan.FromSeconds(30), TimeSpan.Zero, TimeSpan.FromHours(1)));
+    }
+
+    public async Task<DialResult> Dial(DialRequest request, CancellationToken cancellation)
+    {
+        if (!behaviours.TryGetValue(request.To, out var behaviour))
+        {
+            // 32 characters, as Exotel's CallSid.
+            return new DialResult.Accepted(Guid.NewGuid().ToString("N"));
+        }
+
+        switch (behaviour)
+        {
+            case Behaviour.Refuse: return new DialResult.Refused("403: refused by the fake dialler");
+            case Behaviour.Throttle: return new DialResult.NotSent("429: throttled by the fake dialler", retryAfter);
+            case Behaviour.Unreachable: return new DialResult.NotSent("connection refused by the fake dialler");
+            case Behaviour.Error: return new DialResult.Unknown("500: error of the fake dialler");
+            case Behaviour.TimeOut:
+                await Task.Delay(Timeout.Infinite, cancellation);
+                throw new InvalidOperationException("An endless wait has ended.");
+            case Behaviour.Throw: throw new InvalidOperationException("The fake dialler was told to throw.");
+            default: throw new InvalidOperationException($"The fake dialler does not know the behaviour {behaviour}.");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace CallOrchestration.Outbound;
+
+/// <summary>What became of the dial of one claim.</summary>
+internal sealed record DialRecord(ClaimedCall Call, DialResult Result)
+{
+    /// <summary>The host stops, and this dial was not begun: due again at once, for another host.</summary>
+    public static DialResult GivenBack { get; } = new DialResult.NotSent("the host stopped before it dialled", TimeSpan.Zero);
+
+    private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
+
+    public string Event => Result switch
+    {
+        DialResult.Accepted => "dial-accepted",
+        DialResult.Refused => "dial-refused",
+        DialResult.NotSent { RetryAfter: { } wait } when wait > TimeSpan.Zero => "dial-throttled",
+        DialResult.NotSent => "dial-not-sent",
+        _ => "dial-unknown",
+    };
+
+    public string? ProviderCallId => (Result as DialResult.Accepted)?.ProviderCallId;
+
+    // The provider's word counts up to an hour: past that it is more likely wrong than patient.
+    public TimeSpan? Wait => (Result as DialResult.NotSent)?.RetryAfter is { } wait ? TimeSpan.FromTicks(Math.Clamp(wait.Ticks, 0, LongestWait.Ticks)) : null;
+
+    // The claim's number tells, after an error at commit, whether this very record is there already.
+    public string Details => JsonSerializer.Serialize(Result switch
+    {
+        DialResult.Accepted accepted => new Dictionary<string, object> { ["claim"] = Call.Claims, ["provider_call_id"] = accepted.ProviderCallId },
+        DialResult.Refused refused => new() { ["claim"] = Call.Claims, ["reason"] = refused.Reason },
+        DialResult.NotSent notSent => new() { ["claim"] = Call.Claims, ["reason"] = notSent.Reason },
+        DialResult.Unknown unknown => new() { ["claim"] = Call.Claims, ["reason"] = unknown.Reason },
+        _ => throw new InvalidOperationException(),
+    });
+}
+
+/// <summary>
+/// Writes down what became of dials, many in one statement. Each names its claim: where the call has moved on meanwhile, only the history
+/// and the attempt's CallSid are added.
+/// </summary>
+internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers, DueSignal due, TimeProvider time, ILogger logger)
+{
+    /// <summary>Tries until it is written, or until the watchdog owns the calls anyway.</summary>
+    public async Task Run(IReadOnlyList<DialRecord> records)
+    {
+        for (var failures = 0; ;)
+        {
+            try
+            {
+                // An error at commit is no rollback: from the second time on, what is there already is left alone.
+                await Write(records, again: failures > 0);
+                return;
+            }
+            catch (NpgsqlException error) when (DatabaseAway.Is(error))
+            {
+                failures++;
+                if (records.All(record => time.GetElapsedTime(record.Call.ClaimedAt) > timers.AnswerTimeout))
+                {
+                    logger.LogError("The results of {Count} dials could not be recorded in time; the watchdog ends the calls.", records.Count);
+                    return;
+                }
+
+                logger.LogWarning("The results of {Count} dials wait for the database ({Error}).", records.Count, error.SqlState ?? error.GetType().Name);
+                await Task.Delay(Backoff.After(failures), time);
+            }
+            catch (PostgresException error)
+            {
+                // The table refuses one of them; the others must not go down with it.
+                if (records.Count > 1)
+                {
+                    foreach (var record in records) await Run([record]);
+                    return;
+                }
+
+                logger.LogError(
+                    "The result of the dial of call {CallId} was refused: {SqlState} {Constraint}", records[0].Call.Id, error.SqlState, error.ConstraintName);
+                return;
+            }
+        }
+    }
+
+    private async Task Write(IReadOnlyList<DialRecord> records, bool again)
+    {
+        await using var connection = await database.OpenConnection(CancellationToken.None);
+        await using var command = new NpgsqlCommand(RecordSql, connection)
+        {
+            Parameters =
+            {
+                new("ids", records.Select(record => record.Call.Id).ToArray()),
+                new("claims", records.Select(record => record.Call.Claims).ToArray()),
+                new("attempts", records.Select(record => record.Call.Attempt).ToArray()),
+                new("events", records.Select(record => record.Event).ToArray()),
+                new("providerCallIds", records.Select(record => record.ProviderCallId).ToArray()),
+                new("waits", NpgsqlDbType.Array | NpgsqlDbType.Interval) { Value = records.Select(record => record.Wait).ToArray() },
+                new("details", NpgsqlDbType.Array | NpgsqlDbType.Jsonb) { Value = records.Select(record => record.Details).ToArray() },
+                new("again", again),
+            },
+        };
+        DateTime? earliest = null;
+        await using (var reader = await command.ExecuteReaderAsync(CancellationToken.None))
+        {
+            while (await reader.ReadAsync(CancellationToken.None))
+            {
+                var dueAt = reader.GetDateTime(0);
+                if (earliest is null || dueAt < earliest) earliest = dueAt;
+            }
+        }
+
+        due.Nudge(earliest);
+    }
+
+    // The wait after a dial that never left, where the provider names none, doubles with each claim from 5 s to 5 minutes.
+    // Going back to PENDING needs more than our own word: an event of the provider for this claim would say that the dial did arrive.
+    internal const string RecordSql =
+        """
+        with result as (
+            select *
+            from unnest(@ids, @claims, @attempts, @events, @providerCallIds, @waits, @details)
+                as r (id, claim, attempt, event, provider_call_id, wait, details)
+        ),
+        target as materialized (
+            select r.*,
+                c.status = 'IN_PROGRESS' and c.claims = r.claim and r.event = 'dial-refused' as refused,
+                c.status = 'IN_PROGRESS' and c.claims = r.claim and r.event in ('dial-throttled', 'dial-not-sent')
+                    and c.provider_call_id is null and c.answered_at is null as returns,
+                r.provider_call_id is not null and not exists (
+                    select 1 from calls o where o.organization_id = c.organization_id and o.provider_call_id = r.provider_call_id) as names
+            from result r
+            join calls c on c.id = r.id
+            where not @again
+                or not c.history @> jsonb_build_array(jsonb_build_object('event', r.event, 'details', jsonb_build_object('claim', r.claim)))
+            order by c.id
+            for no key update of c
+        ),
+        recorded as (
+            update calls c
+            set status = case when t.refused then 'COMPLETED' when t.returns then 'PENDING' else c.status end,
+                outcome = case when t.refused then 'failed' else c.outcome end,
+                next_action_at = case
+                    when t.refused then null
+                    when t.returns then now() + coalesce(t.wait, least(interval '5 minutes', interval '5 seconds' * power(2, least(c.claims - 1, 10))))
+                    else c.next_action_at end,
+                started_at = case when t.returns then null else c.started_at end,
+                ended_at = case when t.refused then now() else c.ended_at end,
+                provider_call_id = case
+                    when t.names and c.status <> 'PENDING' and c.retries + 1 = t.attempt and c.provider_call_id is null then t.provider_call_id
+                    else c.provider_call_id end,
+                previous_provider_call_id = case
+                    when t.names and c.retries + 1 > t.attempt and c.previous_provider_call_id is null then t.provider_call_id
+                    else c.previous_provider_call_id end,
+                history = c.history || call_history_entry(
+                    t.event, 'scheduler', t.attempt,
+                    case when t.refused then 'COMPLETED' when t.returns then 'PENDING' else c.status end, t.details)
+            from target t
+            where c.id = t.id
+            returning c.status, c.next_action_at
+        )
+        select next_action_at
+        from recorded
+        where status = 'PENDING' and next_action_at is not null
+        """;
+}

@@ -1,0 +1,72 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace CallOrchestration.Scheduling;
+
+/// <summary>A loop that no error ends: it logs, backs off and goes on, since a loop that dies silently leaves every call undone.</summary>
+internal abstract class Loop(ILogger logger, TimeProvider time) : BackgroundService
+{
+    /// <summary>Does one round and sleeps until the next.</summary>
+    protected abstract Task RunAndSleep(CancellationToken cancellation);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // The host's start does not wait for the first round.
+        await Task.Yield();
+        var failures = 0;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await RunAndSleep(stoppingToken);
+                failures = 0;
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception error)
+            {
+                failures++;
+                logger.LogWarning(
+                    "A round failed ({Error}), {Failures} in a row; it goes on.",
+                    (error as NpgsqlException)?.SqlState ?? error.GetType().Name,
+                    failures);
+                await Task.Delay(Backoff.After(failures), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+}
+
+/// <summary>Triggers due calls, and sleeps until the next one is due.</summary>
+internal sealed class TriggerLoop(
+    TriggerDueCalls trigger, DueSignal signal, SchedulerSettings settings, ILogger<TriggerLoop> logger, TimeProvider time) : Loop(logger, time)
+{
+    // Something is due that could not be claimed: another host or a webhook holds its lock for a moment.
+    private static readonly TimeSpan LockedForAMoment = TimeSpan.FromMilliseconds(5);
+
+    protected override async Task RunAndSleep(CancellationToken cancellation)
+    {
+        signal.Listen();
+        var triggered = await trigger.RunOnce(cancellation);
+        if (triggered.Full) return;
+
+        var (dueAt, wait) = await trigger.NextDue(cancellation);
+        var sleep = wait is not { } until || until > settings.Interval ? settings.Interval : until;
+        await signal.Sleep(dueAt ?? DateTime.MaxValue, sleep > LockedForAMoment || triggered.Claimed > 0 ? Max(sleep, TimeSpan.Zero) : LockedForAMoment, cancellation);
+    }
+
+    private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
+}
+
+/// <summary>Ends overdue calls, at the interval.</summary>
+internal sealed class WatchdogLoop(EndOverdueCalls end, SchedulerSettings settings, ILogger<WatchdogLoop> logger, TimeProvider time) : Loop(logger, time)
+{
+    private readonly TimeProvider time = time;
+
+    protected override async Task RunAndSleep(CancellationToken cancellation)
+    {
+        if (!(await end.RunOnce(cancellation)).Full) await Task.Delay(settings.Interval, time, cancellation);
+    }
+}

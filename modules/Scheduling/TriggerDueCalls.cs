@@ -1,0 +1,122 @@
+using CallOrchestration.Outbound;
+using Dapper;
+using Npgsql;
+
+namespace CallOrchestration.Scheduling;
+
+/// <summary>
+/// Claims the calls that are due and hands them to the dialler. However many hosts do this, each due call is claimed by one of them: the
+/// claim locks the row and changes its status in one statement, and is committed before the dial.
+/// </summary>
+internal sealed class TriggerDueCalls(
+    SchedulerDatabase database, DialCalls dial, CallTimers timers, SchedulerSettings settings, TimeProvider time)
+{
+    // The server ends the claim's statement by itself within statement_timeout (10 s); after that nothing can still commit it.
+    private static readonly TimeSpan ClaimIsSettled = TimeSpan.FromSeconds(15);
+
+    private readonly List<(Guid ClaimId, long Since)> unsettled = [];
+
+    /// <param name="Claimed">How many calls were claimed and are being dialled.</param>
+    /// <param name="Full">The batch was full, so there may be more at once.</param>
+    /// <param name="Recorded">Ends when the result of each of the dials is recorded.</param>
+    internal sealed record Triggered(int Claimed, bool Full, Task Recorded);
+
+    /// <summary>Claims one batch and starts its dials. Not to be called twice at once on one host.</summary>
+    public async Task<Triggered> RunOnce(CancellationToken cancellation)
+    {
+        // Two batches out: one is claimed while the other is recorded. What is claimed and waiting is what a crash strands.
+        var room = 2 * settings.BatchSize;
+        await dial.WaitUntilFewerOut(room, cancellation);
+        var limit = Math.Min(settings.BatchSize, room - dial.Out);
+
+        await using var connection = await database.OpenConnection(cancellation);
+        await SettleClaims(connection);
+        var claimed = await Claim(connection, limit);
+        return new(claimed.Count, claimed.Count == limit, dial.Start(claimed));
+    }
+
+    /// <summary>When the next call is due (UTC; null: none is scheduled), and how long that is from now, by the database's clock.</summary>
+    public async Task<(DateTime? DueAt, TimeSpan? Wait)> NextDue(CancellationToken cancellation)
+    {
+        await using var connection = await database.OpenConnection(cancellation);
+        return await connection.QuerySingleOrDefaultAsync<(DateTime? DueAt, TimeSpan? Wait)>(
+            new CommandDefinition(NextDueSql, cancellationToken: cancellation));
+    }
+
+    private async Task<IReadOnlyList<ClaimedCall>> Claim(NpgsqlConnection connection, int limit)
+    {
+        var claimId = Guid.CreateVersion7();
+        var claimedAt = time.GetTimestamp();
+        try
+        {
+            // Buffered: all rows are read and the statement is committed before the first of them is dialled. Without a token: a claim that
+            // is called off half way may be committed all the same.
+            var claimed = await connection.QueryAsync<ClaimedCall>(ClaimSql, new { claimId, limit, wait = timers.AnswerTimeout });
+            return [.. claimed.Select(call => call with { ClaimedAt = claimedAt })];
+        }
+        catch (NpgsqlException)
+        {
+            unsettled.Add((claimId, claimedAt));
+            throw;
+        }
+    }
+
+    // An error during a claim leaves open whether it was committed. Its calls, if there are any, were never dialled, for this host never
+    // learnt which they are: they go back.
+    private async Task SettleClaims(NpgsqlConnection connection)
+    {
+        foreach (var (claimId, since) in unsettled.ToList())
+        {
+            await connection.ExecuteAsync(SettleSql, new { claimId });
+            if (time.GetElapsedTime(since) > ClaimIsSettled) unsettled.Remove((claimId, since));
+        }
+    }
+
+    // materialized: without the fence the planner may run the selection again and lock more than the limit. for no key update: a
+    // foreign-key lock on a call does not hide it. 'PENDING' is a literal, or a generic plan would not use the partial index.
+    internal const string ClaimSql =
+        """
+        with due as materialized (
+            select id
+            from calls
+            where status = 'PENDING' and next_action_at <= now()
+            order by next_action_at, id
+            limit @limit
+            for no key update skip locked
+        )
+        update calls c
+        set status = 'IN_PROGRESS',
+            next_action_at = now() + @wait,
+            claim_id = @claimId,
+            started_at = now(),
+            answered_at = null,
+            ended_at = null,
+            duration_seconds = null,
+            recording_url = null,
+            history = c.history || call_history_entry('claimed', 'scheduler', c.retries + 1, 'IN_PROGRESS')
+        from due
+        where c.id = due.id
+        returning c.id, c.organization_id, c.from_number, c.to_number, c.retries + 1 as attempt, c.claims
+        """;
+
+    internal const string SettleSql =
+        """
+        update calls
+        set status = 'PENDING',
+            next_action_at = now(),
+            started_at = null,
+            claim_id = null,
+            history = history || call_history_entry(
+                'dial-not-sent', 'scheduler', retries + 1, 'PENDING', jsonb_build_object('reason', 'the connection broke during the claim'))
+        where claim_id = @claimId and status = 'IN_PROGRESS' and provider_call_id is null and answered_at is null
+        """;
+
+    internal const string NextDueSql =
+        """
+        select next_action_at as due_at, next_action_at - clock_timestamp() as wait
+        from calls
+        where status = 'PENDING' and next_action_at is not null
+        order by next_action_at, id
+        limit 1
+        """;
+}

@@ -1,0 +1,136 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Npgsql;
+
+namespace CallOrchestration.Simulator.Lifecycle;
+
+/// <summary><c>lifecycle</c>: its options, and what each of them takes.</summary>
+internal static class LifecycleCommand
+{
+    private static readonly Option<Uri> Url = new("--url")
+    {
+        Description = "Where the host is.",
+        HelpName = "URL",
+        DefaultValueFactory = _ => new Uri("http://localhost:5080"),
+        CustomParser = Parsed(Address, "an http or https address"),
+    };
+
+    private static readonly Option<string> Key = new("--key")
+    {
+        Description = "The organization's API key. Never printed.",
+        HelpName = "KEY",
+        DefaultValueFactory = _ => "demo-key",
+        CustomParser = Parsed(Secret, "the key as it was given, in ASCII and without spaces", secret: true),
+    };
+
+    private static readonly Option<string> WebhookToken = new("--webhook-token")
+    {
+        Description = "The same organization's webhook token. Never printed.",
+        HelpName = "TOKEN",
+        DefaultValueFactory = _ => "demo-token",
+        CustomParser = Parsed(Secret, "the token as it was given, in ASCII and without spaces", secret: true),
+    };
+
+    private static readonly Option<string?> Database = new("--database")
+    {
+        Description = "Connection string of the host's PostgreSQL. With it, the rows are read and checked too.",
+        HelpName = "CONNECTION",
+        CustomParser = Parsed(ConnectionString, "a connection string as Npgsql reads it, such as \"Host=localhost;Database=calls\"", secret: true),
+    };
+
+    private static readonly Option<int?> Seed = new("--seed")
+    {
+        Description = "Draws the same people, numbers and durations again. A new one each time, and printed.",
+        HelpName = "NUMBER",
+        CustomParser = ParsedValue<int>(text => int.TryParse(text, CultureInfo.InvariantCulture, out var seed) ? seed : null, "a whole number"),
+    };
+
+    private static readonly Option<double?> Speed = new("--speed")
+    {
+        Description = "How many times faster than life ringing and talking go by, from 0.1 to 1000; 1 is as in life.",
+        HelpName = "FACTOR",
+        DefaultValueFactory = _ => 10,
+        CustomParser = ParsedValue<double>(text => Number(text, 0.1, 1000), "a number from 0.1 to 1000"),
+    };
+
+    private static readonly Option<FileInfo?> ReportFile = new("--report")
+    {
+        Description = "Also writes the result to this file, as JSON.",
+        HelpName = "FILE",
+        CustomParser = Parsed(
+            text => new FileInfo(text) is { Directory.Exists: true } file && !Directory.Exists(text) ? file : null,
+            "a file in a folder that exists"),
+    };
+
+    private static readonly Option<double?> Patience = new("--patience")
+    {
+        Description = "Seconds to wait for any one thing that the host has to do, up to 3600.",
+        HelpName = "SECONDS",
+        DefaultValueFactory = _ => 30,
+        CustomParser = ParsedValue<double>(text => Number(text, 0.1, 3600), "seconds, from 0.1 to 3600"),
+    };
+
+    public static Command Create()
+    {
+        var command = new Command("lifecycle",
+            """
+            Plays inbound and outbound calls against the host, all at once, and checks how each of them ends.
+
+            Outbound calls go to made-up numbers: play this only against a host whose dialler places no real call.
+            Exit code 0 if every scenario held, 1 if one did not or the host could not be reached, 2 for wrong options, 130 after Ctrl-C.
+            """)
+        {
+            Url, Key, WebhookToken, Database, Seed, Speed, ReportFile, Patience,
+        };
+        command.SetAction((parsed, cancellation) => LifecycleRun.Play(
+            new LifecycleOptions
+            {
+                Url = parsed.GetValue(Url)!,
+                Key = parsed.GetValue(Key)!,
+                WebhookToken = parsed.GetValue(WebhookToken)!,
+                Database = parsed.GetValue(Database),
+                Seed = parsed.GetValue(Seed) ?? Random.Shared.Next(1, 1_000_000_000),
+                Speed = parsed.GetValue(Speed)!.Value,
+                Report = parsed.GetValue(ReportFile),
+                Patience = TimeSpan.FromSeconds(parsed.GetValue(Patience)!.Value),
+            },
+            cancellation));
+        return command;
+    }
+
+    private static Uri? Address(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0 ? uri : null;
+
+    private static string? Secret(string text) => text.Length > 0 && text.All(letter => letter is > ' ' and <= '~') ? text : null;
+
+    private static string? ConnectionString(string text)
+    {
+        try
+        {
+            return new NpgsqlConnectionStringBuilder(text).Host is { Length: > 0 } ? text : null;
+        }
+        catch (Exception wrong) when (wrong is ArgumentException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    private static double? Number(string text, double least, double most) =>
+        double.TryParse(text, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most ? number : null;
+
+    private static Func<ArgumentResult, T?> Parsed<T>(Func<string, T?> read, string takes, bool secret = false)
+        where T : class => result => read(Word(result)) ?? Refuse<T>(result, takes, secret);
+
+    private static Func<ArgumentResult, T?> ParsedValue<T>(Func<string, T?> read, string takes)
+        where T : struct => result => read(Word(result)) ?? Refuse<T?>(result, takes, secret: false);
+
+    private static string Word(ArgumentResult result) => result.Tokens[0].Value;
+
+    private static T? Refuse<T>(ArgumentResult result, string takes, bool secret)
+    {
+        var option = (result.Parent as OptionResult)?.Option.Name;
+        result.AddError(secret ? $"{option} takes {takes}." : $"{option} takes {takes}, not '{Word(result)}'.");
+        return default;
+    }
+}

@@ -1,0 +1,24 @@
+using System.CommandLine;
+using System.Text;
+using CallOrchestration.Simulator;
+using CallOrchestration.Simulator.Lifecycle;
+
+// The marks and borders of the tables are not ASCII, whatever the locale says.
+Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+
+var root = new RootCommand("Plays the telephony provider against a running host, over HTTP, and checks what the host made of it.")
+{
+    LifecycleCommand.Create(),
+};
+
+// To give no command at all is a question, not a mistake.
+var parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
+if (parsed.Errors.Count > 0)
+{
+    // An unknown word says more than the complaint about the missing command that comes before it.
+    var wrong = parsed.UnmatchedTokens is [var unknown, ..] ? $"There is no command or option '{unknown}' here." : parsed.Errors[0].Message;
+    await Console.Error.WriteLineAsync($"{wrong} (--help lists what there is.)");
+    return ExitCode.BadOptions;
+}
+
+return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(5) });
