@@ -1,8 +1,5 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
@@ -19,17 +16,13 @@ internal sealed class EmbeddedPostgresException(string message, Exception? inner
 /// each holds a shared lock on <c>in-use.lock</c>, which the kernel drops also when the process is killed, and whoever finds nobody else on that lock
 /// when leaving stops the server. Starting and stopping happen under the exclusive <c>starting.lock</c>.
 /// </summary>
-/// <remarks>Longer than other files: making, starting, sharing and stopping a server make sense only together.</remarks>
 internal sealed class EmbeddedPostgres : IAsyncDisposable
 {
     private const string UserAndDatabase = "call_orchestration";
 
-    // A start includes the recovery after a crash, of at most max_wal_size. Who waits for the lock may wait for another's whole first start.
+    // Who waits for the lock may wait for another's whole first start.
     private const int InitdbSeconds = 100;
-    private const int StartSeconds = 60;
-    private const int StartAttempts = 20;
-    private const int StopSeconds = 30;
-    private const int LockSeconds = 180;
+    private const int LockSeconds = InitdbSeconds + PostgresServer.StartSeconds + 20;
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
 
     private const UnixFileMode OwnerReads = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -38,8 +31,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
 
     private readonly string _directory;
     private readonly IReadOnlyDictionary<string, string> _serverSettings;
-    private PostgresPrograms? _programs;
-    private string? _serverUser; // null: the user of this process
+    private PostgresServer? _server;
     private string _password = "";
     private int _port;
     private FileStream? _inUse;
@@ -63,7 +55,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
 
     /// <summary>Makes the cluster if there is none, and starts its server, or joins the one that runs.</summary>
     /// <param name="directory">Holds the cluster, its password, the connection string (for people and tools), the locks.</param>
-    /// <param name="serverSettings">PostgreSQL's own settings, over those in <see cref="ServerOptions"/>; a server that runs already keeps its own.</param>
+    /// <param name="serverSettings">PostgreSQL's own settings, over those in <see cref="PostgresServer"/>; a server that runs keeps its own.</param>
     /// <param name="cancellation">Gives up, and leaves no server behind.</param>
     /// <exception cref="EmbeddedPostgresException">PostgreSQL is missing, or does not do what it should.</exception>
     public static async Task<EmbeddedPostgres> Start(
@@ -82,8 +74,9 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
             await postgres.DisposeAsync();
             if (exception is not (IOException or UnauthorizedAccessException or Win32Exception or NpgsqlException))
                 throw;
-            var hint = exception is UnauthorizedAccessException ? " It belongs to another user, perhaps to root." : "";
-            throw new EmbeddedPostgresException($"The private PostgreSQL in {postgres._directory} cannot be used: {exception.Message}{hint}", exception);
+            var hint = exception is UnauthorizedAccessException ? " It belongs to another user, perhaps to root: start as that user." : "";
+            throw new EmbeddedPostgresException(
+                $"The private PostgreSQL in {postgres._directory} cannot be used: {exception.Message}{hint}", exception);
         }
     }
 
@@ -91,7 +84,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     public async Task StartServer()
     {
         await using var starting = await LockStarting(CancellationToken.None);
-        await Launch(Enumerable.Repeat(_port, StartAttempts), CancellationToken.None);
+        await _server!.Launch(_port, CancellationToken.None);
     }
 
     /// <summary>Stops the server under the feet of everybody who uses it.</summary>
@@ -99,7 +92,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     public async Task StopServer(string mode)
     {
         await using var starting = await LockStarting(CancellationToken.None);
-        await Stop(mode);
+        await _server!.Stop(mode);
     }
 
     public async ValueTask DisposeAsync()
@@ -109,8 +102,8 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         await using var starting = await LockStarting(CancellationToken.None);
         Abandon();
         await using var alone = TryLock("in-use.lock", FileShare.None);
-        if (alone is not null)
-            await Stop("fast");
+        if (alone is not null && _server is not null)
+            await _server.Stop("fast");
     }
 
     /// <summary>Leaves things as a killed process does: the server runs on, and nobody holds it.</summary>
@@ -125,24 +118,28 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         // As root, the server's user has to pass to the cluster. All that lies in the directory has a closed mode of its own.
         MakeDirectory(_directory, Environment.IsPrivilegedProcess ? OthersPass : OwnerEnters);
         await using var starting = await LockStarting(cancellation);
-        _inUse = TryLock("in-use.lock", FileShare.Read) ?? throw new EmbeddedPostgresException($"{_directory}/in-use.lock is locked by another program.");
-        await ChooseUserAndPlace(cancellation);
-        _programs = await PostgresPrograms.Find(_serverUser, DataDirectory, cancellation);
-        await ReadOrMakePassword();
-        if (!File.Exists(InCluster("PG_VERSION")))
-            await CreateCluster(cancellation);
-        if (!await Join(cancellation))
-            await Launch(Enumerable.Range(0, StartAttempts).Select(_ => FreePort()), cancellation);
+        _inUse = TryLock("in-use.lock", FileShare.Read)
+            ?? throw new EmbeddedPostgresException($"{_directory}/in-use.lock is locked by another program.");
+        var programs = await PostgresPrograms.Find(await ChooseUserAndPlace(cancellation), DataDirectory, cancellation);
+        _server = new PostgresServer(programs, DataDirectory, _serverSettings);
+        var exists = File.Exists(Path.Combine(DataDirectory, "PG_VERSION"));
+        await ReadOrMakePassword(exists);
+        if (!exists)
+            await CreateCluster(programs, cancellation);
+        if (!await Join(_server, cancellation))
+            _port = await _server.Launch(null, cancellation);
         await CreateDatabase(cancellation);
         await WritePrivate(Path.Combine(_directory, "connection-string"), ConnectionString + "\n");
     }
 
     /// <summary>
-    /// PostgreSQL refuses to run as root. There it is run by the owner of the cluster, or for a new one by the user <c>postgres</c>, whom all packages
-    /// of PostgreSQL make. Where that user cannot reach the directory (a clone below /root), the cluster is put under /var/lib, and <c>postgres</c> is
-    /// a symbolic link to it. Its name there is random and not made from the path: a new clone in an old one's place must not touch the old one's data.
+    /// PostgreSQL refuses to run as root. There it is run by the owner of the cluster, or for a new one by the user <c>postgres</c>, whom all
+    /// packages of PostgreSQL make. Where that user cannot reach the directory (a clone below /root), the cluster is put under /var/lib, and
+    /// <c>postgres</c> is a symbolic link to it. Its name there is random and not made from the path: a new clone in an old one's place must not
+    /// touch the old one's data.
     /// </summary>
-    private async Task ChooseUserAndPlace(CancellationToken cancellation)
+    /// <returns>The user; null is the one of this process.</returns>
+    private async Task<string?> ChooseUserAndPlace(CancellationToken cancellation)
     {
         // Free of links, since this path is compared with what a running server says of itself.
         string[] realPath = ["sh", "-c", "cd -- \"$1\" && pwd -P", "sh", _directory];
@@ -150,71 +147,81 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         var target = new DirectoryInfo(link).LinkTarget;
         DataDirectory = target ?? link;
         if (!Environment.IsPrivilegedProcess)
-            return;
-        if (Directory.Exists(DataDirectory))
-        {
-            var listed = await PostgresPrograms.Ask(null, ["ls", "-ld", DataDirectory], cancellation);
-            _serverUser = listed?.Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];
-            return;
-        }
-        _serverUser = "postgres";
-        if (await PostgresPrograms.Ask(null, ["id", "-u", _serverUser], cancellation) is null)
+            return null;
+        if (Directory.Exists(DataDirectory) && await PostgresPrograms.Ask(null, ["ls", "-ld", DataDirectory], cancellation) is { } listed)
+            return listed.Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];
+        const string User = "postgres";
+        if (await PostgresPrograms.Ask(null, ["id", "-u", User], cancellation) is null)
         {
             throw new EmbeddedPostgresException(
-                $"PostgreSQL refuses to run as root, and there is no user 'postgres' to run it: make one, or start as an ordinary user. {PostgresPrograms.NameADatabase}");
+                $"PostgreSQL refuses to run as root, and there is no user '{User}' to run it: make one, or start as an ordinary user. "
+                + PostgresPrograms.NameADatabase);
         }
-        if (target is null && await PostgresPrograms.Ask(_serverUser, realPath, cancellation) is null)
+        if (target is null && await PostgresPrograms.Ask(User, realPath, cancellation) is null)
         {
             DataDirectory = $"/var/lib/call-orchestration/{Random()}/postgres";
             File.CreateSymbolicLink(link, DataDirectory);
         }
+        return User;
     }
 
-    private async Task ReadOrMakePassword()
+    private async Task ReadOrMakePassword(bool clusterExists)
     {
         var file = Path.Combine(_directory, "password");
         if (!File.Exists(file))
         {
-            if (File.Exists(InCluster("PG_VERSION")))
-                throw new EmbeddedPostgresException($"{file} is missing: put it back, or move {_directory}/postgres away to begin with an empty database.");
+            if (clusterExists)
+            {
+                throw new EmbeddedPostgresException(
+                    $"{file} is missing: put it back, or move {_directory}/postgres away to begin with an empty database.");
+            }
             await WritePrivate(file, RandomNumberGenerator.GetHexString(64, lowercase: true)); // 256 bits
         }
         _password = (await File.ReadAllTextAsync(file)).Trim();
     }
 
-    /// <summary>initdb works beside the place, and only a finished cluster is moved there: a half-made one is no obstacle to the next start.</summary>
-    private async Task CreateCluster(CancellationToken cancellation)
+    /// <summary>initdb works beside the place, and only a finished cluster is moved there: a half-made one never trips the next start.</summary>
+    private async Task CreateCluster(PostgresPrograms programs, CancellationToken cancellation)
     {
         var parent = Path.GetDirectoryName(DataDirectory)!;
-        if (_serverUser is not null)
+        if (programs.User is not null)
         {
             MakeDirectory(Path.GetDirectoryName(parent)!, OthersPass);
             MakeDirectory(parent, OthersPass);
         }
         foreach (var unfinished in Directory.EnumerateDirectories(parent, "postgres.new-*"))
-            Directory.Delete(unfinished, recursive: true);
+        {
+            try
+            {
+                Directory.Delete(unfinished, recursive: true);
+            }
+            catch (IOException)
+            {
+                // The initdb of a killed host still writes there. It is in nobody's way.
+            }
+        }
         var workplace = Path.Combine(parent, $"postgres.new-{Random()}");
         MakeDirectory(workplace, OwnerEnters);
         // The server's user cannot read our own password file, and a command line can be read by everybody.
         var passwordFile = Path.Combine(workplace, "password");
         await WritePrivate(passwordFile, _password);
-        if (_serverUser is not null && await PostgresPrograms.Ask(null, ["chown", "-R", _serverUser, workplace], cancellation) is null)
-            throw new EmbeddedPostgresException($"{workplace} could not be given to the user {_serverUser}.");
+        if (programs.User is not null && await PostgresPrograms.Ask(null, ["chown", "-R", programs.User, workplace], cancellation) is null)
+            throw new EmbeddedPostgresException($"{workplace} could not be given to the user {programs.User}.");
         var data = Path.Combine(workplace, "data");
         string[] sync = _serverSettings.GetValueOrDefault("fsync") == "off" ? ["--no-sync"] : [];
         string[] arguments = ["--pgdata", data, "--username", UserAndDatabase, "--auth", "scram-sha-256", "--pwfile", passwordFile,
             "--encoding", "UTF8", "--locale", "C", "--data-checksums", .. sync];
-        var (exitCode, output) = await _programs!.Run(InitdbSeconds, "initdb", arguments, cancellation);
+        var (exitCode, output) = await programs.Run(InitdbSeconds, "initdb", arguments, cancellation);
         if (exitCode != 0)
-            throw new EmbeddedPostgresException($"PostgreSQL's initdb failed: {Tail(output)}");
+            throw new EmbeddedPostgresException($"PostgreSQL's initdb failed: {PostgresPrograms.Tail(output)}");
         Directory.Move(data, DataDirectory);
         Directory.Delete(workplace, recursive: true);
     }
 
     /// <summary>Joins a server that runs already, another process's or the leftover of a killed one; false if there is none.</summary>
-    private async Task<bool> Join(CancellationToken cancellation)
+    private async Task<bool> Join(PostgresServer server, CancellationToken cancellation)
     {
-        for (var waited = Stopwatch.StartNew(); RunningServer() is var (process, port); await Task.Delay(PollInterval, cancellation))
+        for (var waited = Stopwatch.StartNew(); server.Running() is var (process, port); await Task.Delay(PollInterval, cancellation))
         {
             _port = port;
             try
@@ -232,99 +239,13 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
             {
                 // It is starting, recovering or stopping: soon it answers, or is gone.
             }
-            if (waited.Elapsed.TotalSeconds > StartSeconds)
-                throw new EmbeddedPostgresException($"The PostgreSQL server of {DataDirectory} (process {process}, port {port}) does not answer: end it, then start again.");
+            if (waited.Elapsed.TotalSeconds > PostgresServer.StartSeconds)
+            {
+                throw new EmbeddedPostgresException(
+                    $"The PostgreSQL server of {DataDirectory} (process {process}, port {port}) does not answer: end it, then start again.");
+            }
         }
         return false;
-    }
-
-    /// <summary>
-    /// Process and port as in postmaster.pid, if that process does serve this cluster. After a power cut the file is still there, and the process id
-    /// in it may belong to anything by now.
-    /// </summary>
-    private (int Process, int Port)? RunningServer()
-    {
-        try
-        {
-            var lines = File.ReadAllLines(InCluster("postmaster.pid"));
-            var process = int.Parse(lines[0], CultureInfo.InvariantCulture);
-            return CommandLine(process).Contains(DataDirectory, StringComparison.Ordinal) ? (process, int.Parse(lines[3], CultureInfo.InvariantCulture)) : null;
-        }
-        catch (Exception exception) when (exception is IOException or FormatException or OverflowException or IndexOutOfRangeException)
-        {
-            return null; // no such file, no such process, or half a file
-        }
-    }
-
-    private static string CommandLine(int process)
-    {
-        if (Directory.Exists("/proc/self"))
-            return File.ReadAllText($"/proc/{process}/cmdline");
-        using var ps = Process.Start(new ProcessStartInfo("ps", ["-ww", "-o", "args=", "-p", $"{process}"]) { RedirectStandardOutput = true })!;
-        return ps.StandardOutput.ReadToEnd();
-    }
-
-    private async Task Launch(IEnumerable<int> ports, CancellationToken cancellation)
-    {
-        var log = InCluster("server.log");
-        var output = "";
-        foreach (var port in ports)
-        {
-            _port = port;
-            await DisownStaleProcess(cancellation);
-            // Each start begins a new log and keeps the last one. With the little that is logged, this keeps it small.
-            if (File.Exists(log))
-                File.Move(log, log + ".1", overwrite: true);
-            // As options: were root to write a file into the cluster, the server's user could have made it a link to any file of the system.
-            string[] arguments = ["start", "--pgdata", DataDirectory, "--log", log, "--wait", "--timeout", $"{StartSeconds}", "--options", ServerOptions()];
-            (var exitCode, output) = await _programs!.Run(StartSeconds * 2, "pg_ctl", arguments, cancellation);
-            if (exitCode == 0)
-                return;
-            output = File.Exists(log) ? await File.ReadAllTextAsync(log, cancellation) : output;
-            // Somebody else was faster on that port, or backends of a killed server are still on their way out. Anything else stays as it is.
-            if (!output.Contains("could not bind", StringComparison.Ordinal) && !output.Contains("is still in use", StringComparison.Ordinal))
-                break;
-            await Task.Delay(PollInterval * 10, cancellation);
-        }
-        throw new EmbeddedPostgresException($"PostgreSQL did not start on {DataDirectory}: {Tail(output)}");
-    }
-
-    private string ServerOptions()
-    {
-        var settings = new Dictionary<string, string>
-        {
-            ["listen_addresses"] = "127.0.0.1",
-            ["port"] = $"{_port}",
-            ["unix_socket_directories"] = "",
-            ["max_connections"] = "200",
-            ["max_wal_size"] = "512MB",
-            ["timezone"] = "UTC",
-            ["log_timezone"] = "UTC",
-            // PostgreSQL's messages quote keys, rows and parameters, phone numbers among them. The host hears of each error anyway, so a statement's
-            // error is not logged at all (the level 'log' is above 'error'), and the rest without details and statements.
-            ["log_min_messages"] = "log",
-            ["log_min_error_statement"] = "panic",
-            ["log_error_verbosity"] = "terse",
-            ["log_statement"] = "none",
-            ["log_min_duration_statement"] = "-1",
-            ["log_parameter_max_length"] = "0",
-            ["log_parameter_max_length_on_error"] = "0",
-            ["log_checkpoints"] = "off",
-        };
-        foreach (var (name, value) in _serverSettings)
-            settings[name] = value;
-        return string.Join(' ', settings.Select(setting => $"-c {PostgresPrograms.Quote($"{setting.Key}={setting.Value}")}"));
-    }
-
-    /// <summary>
-    /// PostgreSQL sees through a stale postmaster.pid, unless the id in it has been given to another process of the same user. So that id is replaced
-    /// by an impossible one. The file itself stays, since its last line is PostgreSQL's guard against backends that outlived their server.
-    /// </summary>
-    private async Task DisownStaleProcess(CancellationToken cancellation)
-    {
-        const string Script = "rest=$(tail -n +2 \"$1\") && printf '%s\\n' 2147483647 \"$rest\" > \"$1\"";
-        if (File.Exists(InCluster("postmaster.pid")) && RunningServer() is null)
-            await PostgresPrograms.Ask(_serverUser, ["sh", "-c", Script, "sh", InCluster("postmaster.pid")], cancellation);
     }
 
     private async Task CreateDatabase(CancellationToken cancellation)
@@ -336,20 +257,6 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
             return;
         await using var create = new NpgsqlCommand($"create database {UserAndDatabase}", connection);
         await create.ExecuteNonQueryAsync(cancellation);
-    }
-
-    private async Task Stop(string mode)
-    {
-        // Asked first, since pg_ctl sends its signal to whatever process has the id in postmaster.pid by now.
-        if (_programs is null || RunningServer() is null)
-            return;
-        string[] arguments = ["stop", "--pgdata", DataDirectory, "--mode", mode, "--wait", "--timeout", $"{StopSeconds}"];
-        var (exitCode, output) = await _programs.Run(StopSeconds * 2, "pg_ctl", arguments, CancellationToken.None);
-        if (exitCode == 0 || RunningServer() is null)
-            return;
-        if (mode == "immediate")
-            throw new EmbeddedPostgresException($"The PostgreSQL server of {DataDirectory} did not stop: {Tail(output)}");
-        await Stop("immediate");
     }
 
     private async Task<NpgsqlConnection> Connect(CancellationToken cancellation)
@@ -386,33 +293,16 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         {
             return new FileStream(Path.Combine(_directory, name), new FileStreamOptions
             {
-                Mode = FileMode.OpenOrCreate, Access = share == FileShare.None ? FileAccess.ReadWrite : FileAccess.Read, Share = share, UnixCreateMode = OwnerReads,
+                Mode = FileMode.OpenOrCreate,
+                Access = share == FileShare.None ? FileAccess.ReadWrite : FileAccess.Read,
+                Share = share,
+                UnixCreateMode = OwnerReads,
             });
         }
         catch (IOException exception) when (exception.HResult is 11 or 35) // EWOULDBLOCK of Linux, of macOS
         {
             return null;
         }
-    }
-
-    /// <summary>Not among the ports that outgoing connections get: a client that tries again and again while the server is down would connect to itself.</summary>
-    private static int FreePort()
-    {
-        for (var attempt = 0; attempt < 100; attempt++)
-        {
-            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            var port = RandomNumberGenerator.GetInt32(20_000, 32_000);
-            try
-            {
-                socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                return port;
-            }
-            catch (SocketException)
-            {
-                // Taken.
-            }
-        }
-        throw new EmbeddedPostgresException("No free port was found on 127.0.0.1 between 20000 and 32000.");
     }
 
     /// <summary>Leaves the mode of a directory that exists alone; a new one gets exactly this mode, whatever the umask.</summary>
@@ -424,7 +314,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         File.SetUnixFileMode(path, mode);
     }
 
-    /// <summary>A new file takes the old one's place: never half written, never readable for others, and possible where the old one was root's.</summary>
+    /// <summary>A new file takes the old one's place: never half written, never readable for others, also where the old one was root's.</summary>
     private static async Task WritePrivate(string path, string text)
     {
         var temporary = $"{path}.{Random()}";
@@ -437,9 +327,5 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         File.Move(temporary, path, overwrite: true);
     }
 
-    private string InCluster(string name) => Path.Combine(DataDirectory, name);
-
     private static string Random() => RandomNumberGenerator.GetHexString(12, lowercase: true);
-
-    private static string Tail(string output) => string.Join('\n', output.Trim().Split('\n').TakeLast(15));
 }

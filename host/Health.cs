@@ -34,8 +34,7 @@ internal static class Health
         catch (Exception error) when (error is NpgsqlException or TimeoutException)
         {
             var reason = (error as PostgresException)?.SqlState ?? error.InnerException?.GetType().Name ?? error.GetType().Name;
-            return TypedResults.Problem(
-                Problems.Of(StatusCodes.Status503ServiceUnavailable, "The host is not ready.", $"The database cannot be written and read ({reason})."));
+            return Problems.Of(StatusCodes.Status503ServiceUnavailable, "The host is not ready.", $"The database cannot be written and read ({reason}).");
         }
     }
 }

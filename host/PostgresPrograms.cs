@@ -19,15 +19,17 @@ internal sealed partial class PostgresPrograms
     private static readonly (string Parent, string Pattern, string Programs)[] UsualPlaces =
     [
         ("/usr/lib/postgresql", "*", "bin"), ("/usr", "pgsql-*", "bin"), ("/usr/libexec", "postgresql*", ""),
-        ("/opt/homebrew/opt", "postgresql@*", "bin"), ("/usr/local/opt", "postgresql@*", "bin"), ("/home/linuxbrew/.linuxbrew/opt", "postgresql@*", "bin"),
+        ("/opt/homebrew/opt", "postgresql@*", "bin"), ("/usr/local/opt", "postgresql@*", "bin"),
+        ("/home/linuxbrew/.linuxbrew/opt", "postgresql@*", "bin"),
     ];
 
     private static readonly string[] Needed = ["initdb", "pg_ctl", "postgres"];
 
-    private readonly string? _user;
     private readonly string _directory;
 
-    private PostgresPrograms(string? user, string directory) => (_user, _directory) = (user, directory);
+    private PostgresPrograms(string? user, string directory) => (User, _directory) = (user, directory);
+
+    public string? User { get; }
 
     /// <summary>The newest programs, or for a cluster that exists those of its version: no other can read it.</summary>
     /// <param name="user">Who runs them; null is the user of this process.</param>
@@ -48,7 +50,8 @@ internal sealed partial class PostgresPrograms
         {
             throw new EmbeddedPostgresException(
                 $"PostgreSQL {OldestVersion} or newer is needed, and {(newest.Key == 0 ? "none" : $"only {newest.Key}")} is installed: install it "
-                + $"(Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@17). {NameADatabase}");
+                + "(Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@17). "
+                + NameADatabase);
         }
         var versionFile = Path.Combine(dataDirectory, "PG_VERSION");
         if (!File.Exists(versionFile))
@@ -61,13 +64,16 @@ internal sealed partial class PostgresPrograms
 
     /// <summary>Runs one of PostgreSQL's programs; its output may hold paths, never the password.</summary>
     public Task<(int ExitCode, string Output)> Run(int seconds, string program, string[] arguments, CancellationToken cancellation) =>
-        Run(_user, seconds, [Path.Combine(_directory, program), .. arguments], cancellation);
+        Run(User, seconds, [Path.Combine(_directory, program), .. arguments], cancellation);
 
     /// <summary>Runs one of the system's programs, as this process's user or another one; null if it failed.</summary>
     public static async Task<string?> Ask(string? user, string[] command, CancellationToken cancellation) =>
         await Run(user, CommandSeconds, command, cancellation) is (0, var output) ? output.Trim() : null;
 
     public static string Quote(string text) => $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+
+    /// <summary>The last lines of a program's output, for a message.</summary>
+    public static string Tail(string output) => string.Join('\n', output.Trim().Split('\n').TakeLast(15));
 
     private static async Task<IEnumerable<string>> Candidates(CancellationToken cancellation)
     {
@@ -76,8 +82,8 @@ internal sealed partial class PostgresPrograms
         var found = path.Select(directory => new FileInfo(Path.Combine(directory, "initdb"))).Where(file => file.Exists)
             .Select(file => (file.ResolveLinkTarget(returnFinalTarget: true) ?? file).FullName)
             .Select(file => Path.GetDirectoryName(file)!).ToList();
-        if (path.Any(directory => File.Exists(Path.Combine(directory, "pg_config"))) && await Ask(null, ["pg_config", "--bindir"], cancellation) is { } named)
-            found.Add(named);
+        if (path.Any(directory => File.Exists(Path.Combine(directory, "pg_config"))))
+            found.Add(await Ask(null, ["pg_config", "--bindir"], cancellation) ?? "");
         found.AddRange(UsualPlaces.Where(place => Directory.Exists(place.Parent)).SelectMany(place =>
             Directory.EnumerateDirectories(place.Parent, place.Pattern).Select(version => Path.Combine(version, place.Programs))));
         return found.Distinct().Where(directory => Needed.All(program => File.Exists(Path.Combine(directory, program))));
@@ -107,7 +113,7 @@ internal sealed partial class PostgresPrograms
         }
         catch (OperationCanceledException)
         {
-            process.Kill();
+            process.Kill(entireProcessTree: true);
             cancellation.ThrowIfCancellationRequested();
             throw new EmbeddedPostgresException($"{Path.GetFileName(command[0])} did not end within {seconds} s.");
         }

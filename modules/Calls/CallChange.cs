@@ -42,6 +42,8 @@ internal sealed class CallChange
 
         if (request.Metadata.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null or JsonValueKind.Object))
             errors["metadata"] = ["must be a JSON object"];
+        else if (request.Metadata.ValueKind == JsonValueKind.Object && !InsertCall.IsText(request.Metadata))
+            errors["metadata"] = [InsertCall.NotText];
 
         return new()
         {
@@ -67,13 +69,13 @@ internal sealed class CallChange
         ProblemDetails Conflict(string detail)
         {
             var allowed = CallLifecycle.AllowedNext(call.Status);
-            var problem = Problems.Of(
-                StatusCodes.Status409Conflict,
-                "The call cannot change like this.",
-                $"{detail} {(allowed.Count > 0 ? $"Allowed from here: {string.Join(", ", allowed)}." : "Nothing is allowed from here.")}");
-            problem.Extensions["call_status"] = call.Status;
-            problem.Extensions["allowed"] = allowed;
-            return problem;
+            return new()
+            {
+                Status = StatusCodes.Status409Conflict,
+                Title = "The call cannot change like this.",
+                Detail = $"{detail} {(allowed.Count > 0 ? $"Allowed from here: {string.Join(", ", allowed)}." : "Nothing is allowed from here.")}",
+                Extensions = { ["call_status"] = call.Status, ["allowed"] = allowed },
+            };
         }
     }
 

@@ -43,7 +43,12 @@ public static class CallsModule
             authorization.AddPolicy(scheme, policy => policy.AddAuthenticationSchemes(scheme).RequireAuthenticatedUser());
 
         services.AddExceptionHandler<ProblemHandler>();
-        services.AddProblemDetails();
+        services.AddProblemDetails(options => options.CustomizeProblemDetails = context =>
+        {
+            // The same words whichever part was wrong: no hint.
+            if (context.ProblemDetails.Status == StatusCodes.Status401Unauthorized)
+                context.ProblemDetails.Detail ??= "This needs a valid API key (Authorization: Bearer …), webhook token (?token=…) or callback signature.";
+        });
         // Its error would be answered without the field's name; thrown, it reaches ProblemHandler with all it knows.
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         services.Configure<KestrelServerOptions>(options => options.Limits.MaxRequestBodySize = ProviderRequest.BodyBytes);

@@ -3,7 +3,6 @@ using Dapper;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Primitives;
 using Npgsql;
@@ -22,6 +21,8 @@ internal static class ChangeCall
             + "(outcome, by default completed) or from PENDING to COMPLETED (outcome canceled). A cancel that is answered 200 means that the call will never "
             + "be dialled; one that came too late is 409. next_action_at moves only while the call is PENDING; null takes it off the schedule. metadata is "
             + "merged; null within it removes a field. If-Match with the call's ETag makes the change conditional.")
+        .ProducesProblem(StatusCodes.Status404NotFound)
+        .ProducesProblem(StatusCodes.Status409Conflict)
         .ProducesProblem(StatusCodes.Status412PreconditionFailed);
 
     /// <summary>The row as this slice reads it.</summary>
@@ -31,7 +32,7 @@ internal static class ChangeCall
         public int Claims { get; init; }
     }
 
-    internal static async Task<Results<Ok<Call>, ValidationProblem, NotFound<ProblemDetails>, Conflict<ProblemDetails>, ProblemHttpResult>> Handle(
+    internal static async Task<Results<Ok<Call>, ValidationProblem, ProblemHttpResult>> Handle(
         string id, CallChange.Request request, Caller caller, HttpContext context, NpgsqlDataSource database, CallTimers timers,
         DueSignal due, DialNow dial, TimeProvider time)
     {
@@ -48,11 +49,11 @@ internal static class ChangeCall
         if (call is null) return Problems.NoSuchCall();
         if (!Matches(context.Request.Headers.IfMatch, call.Revision))
         {
-            return TypedResults.Problem(Problems.Of(
-                StatusCodes.Status412PreconditionFailed, "The call has changed.", $"The call is at revision {call.Revision}; read it again."));
+            return Problems.Of(
+                StatusCodes.Status412PreconditionFailed, "The call has changed.", $"The call is at revision {call.Revision}; read it again.");
         }
 
-        if (change.ConflictWith(call) is { } conflict) return TypedResults.Conflict(conflict);
+        if (change.ConflictWith(call) is { } conflict) return TypedResults.Problem(conflict);
         var metadata = change.MetadataOf(call, errors);
         if (change.MovesTime && call.Direction == CallDirection.Inbound) errors["next_action_at"] = ["must be absent: an inbound call is never dialled"];
         if (errors.Count > 0) return Problems.Invalid(errors);

@@ -3,7 +3,6 @@ using FluentValidation;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Npgsql;
 
@@ -17,11 +16,12 @@ internal static class CreateCall
         .WithSummary("Creates a call.")
         .WithDescription(
             "The call is PENDING. Without next_action_at nothing is scheduled: PATCH gives it a time, or dials it at once. An inbound call is "
-            + "never dialled, so it takes no next_action_at.");
+            + "never dialled, so it takes no next_action_at.")
+        .ProducesProblem(StatusCodes.Status422UnprocessableEntity);
 
     internal sealed record Request(string? Direction, string? From, string? To, DateTimeOffset? NextActionAt, JsonElement? Metadata);
 
-    internal static async Task<Results<Created<Call>, ValidationProblem, UnprocessableEntity<ProblemDetails>>> Handle(
+    internal static async Task<Results<Created<Call>, ValidationProblem, ProblemHttpResult>> Handle(
         Request request, Caller caller, HttpContext context, NpgsqlDataSource database, DueSignal due)
     {
         var result = Rules.Validate(request);

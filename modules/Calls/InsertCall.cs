@@ -1,11 +1,11 @@
 using System.Security.Cryptography;
-using System.Text;
+using System.Runtime.InteropServices;
+using System.Text.Unicode;
 using System.Text.Json;
 using Dapper;
 using FluentValidation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 using Npgsql;
 
 namespace CallOrchestration.Calls;
@@ -36,7 +36,7 @@ public static class InsertCall
     private const int IdempotencyKeyLength = 255;
 
     /// <summary>Inserts the call and answers: 201, 400 for a bad key, 422 for a key that came with another body.</summary>
-    public static async Task<Results<Created<Call>, ValidationProblem, UnprocessableEntity<ProblemDetails>>> Run(
+    public static async Task<Results<Created<Call>, ValidationProblem, ProblemHttpResult>> Run(
         NewCall request, Caller caller, HttpContext context, NpgsqlDataSource database, DueSignal due)
     {
         string? key = context.Request.Headers[IdempotencyKey];
@@ -69,8 +69,8 @@ public static class InsertCall
             FirstSql, new { caller.OrganizationId, key });
         if (!first.AsSpan().SequenceEqual(hash))
         {
-            return TypedResults.UnprocessableEntity(Problems.Of(
-                StatusCodes.Status422UnprocessableEntity, "The Idempotency-Key is taken.", "This key came with another request before."));
+            return Problems.Of(
+                StatusCodes.Status422UnprocessableEntity, "The Idempotency-Key is taken.", "This key came with another request before.");
         }
 
         context.Response.Headers[IdempotencyReplayed] = "true";
@@ -81,12 +81,19 @@ public static class InsertCall
     public static IRuleBuilderOptions<T, JsonElement?> IsMetadata<T>(this IRuleBuilder<T, JsonElement?> rule) => rule
         .Must(metadata => metadata is not { } value || value.ValueKind == JsonValueKind.Object)
         .WithMessage("must be a JSON object")
-        .Must(metadata => metadata is not { } value || Encoding.UTF8.GetByteCount(value.GetRawText()) <= MetadataBytes)
+        .Must(metadata => metadata is not { } value || IsText(value))
+        .WithMessage(NotText)
+        .Must(metadata => metadata is not { } value || JsonMarshal.GetRawUtf8Value(value).Length <= MetadataBytes)
         .WithMessage($"may have at most {MetadataBytes} bytes");
 
     /// <summary>The rule for a number of a call.</summary>
     public static IRuleBuilderOptions<T, string?> IsE164<T>(this IRuleBuilder<T, string?> rule) =>
         rule.Must(PhoneNumber.IsE164).WithMessage(PhoneNumber.Expected);
+
+    // The JSON reader does not look into strings: bytes that are no UTF-8 would only be noticed when they become text.
+    internal static bool IsText(JsonElement value) => Utf8.IsValid(JsonMarshal.GetRawUtf8Value(value));
+
+    internal const string NotText = "must be UTF-8";
 
     private static bool IsKey(string? key) =>
         key is { Length: > 0 and <= IdempotencyKeyLength } && key.All(character => character is >= ' ' and <= '~');

@@ -20,11 +20,10 @@ public static class Problems
         TypedResults.ValidationProblem(errors, title: "The request is not valid.");
 
     /// <summary>404: there is no such call, or it is another organization's.</summary>
-    public static NotFound<ProblemDetails> NoSuchCall() =>
-        TypedResults.NotFound(new ProblemDetails { Status = StatusCodes.Status404NotFound, Title = "There is no such call." });
+    public static ProblemHttpResult NoSuchCall() => Of(StatusCodes.Status404NotFound, "There is no such call.", "No call of this organization has this id.");
 
     /// <summary>404: the path's id is not even a UUID, so no call can have it.</summary>
-    public static NotFound<ProblemDetails> IdIsNoUuid() => TypedResults.NotFound<ProblemDetails>(new HttpValidationProblemDetails(
+    public static ProblemHttpResult IdIsNoUuid() => TypedResults.Problem(new HttpValidationProblemDetails(
         new Dictionary<string, string[]> { ["id"] = ["must be a UUID, such as 019b0000-0000-7000-8000-000000000001"] })
     {
         Status = StatusCodes.Status404NotFound,
@@ -32,7 +31,8 @@ public static class Problems
     });
 
     /// <summary>A problem of another status.</summary>
-    public static ProblemDetails Of(int status, string title, string detail) => new() { Status = status, Title = title, Detail = detail };
+    public static ProblemHttpResult Of(int status, string title, string detail) =>
+        TypedResults.Problem(new ProblemDetails { Status = status, Title = title, Detail = detail });
 }
 
 /// <summary>
@@ -42,6 +42,8 @@ public static class Problems
 internal sealed partial class ProblemHandler(IProblemDetailsService problems, ILogger<ProblemHandler> logger) : IExceptionHandler
 {
     private const int RetryAfterSeconds = 2;
+    private const string NotValid = "The request is not valid.";
+    private const string NoObject = "must be one JSON object";
 
     public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellationToken)
     {
@@ -58,9 +60,10 @@ internal sealed partial class ProblemHandler(IProblemDetailsService problems, IL
 
     private static ProblemDetails FromRequest(BadHttpRequestException bad) => bad switch
     {
-        { StatusCode: not StatusCodes.Status400BadRequest } => new() { Status = bad.StatusCode },
+        { StatusCode: not StatusCodes.Status400BadRequest } => new ProblemDetails { Status = bad.StatusCode },
         { InnerException: JsonException json } => FromJson(json),
-        _ => new() { Status = bad.StatusCode, Title = "The request is not valid.", Detail = bad.Message },
+        _ when bad.Message.Contains("no body was provided", StringComparison.Ordinal) => Invalid("body", NoObject),
+        _ => new ProblemDetails { Status = bad.StatusCode, Title = NotValid, Detail = bad.Message },
     };
 
     // System.Text.Json names the place in its path ($.metadata.x), save an unknown or repeated field, which only its message names.
@@ -75,14 +78,13 @@ internal sealed partial class ProblemHandler(IProblemDetailsService problems, IL
             (_, { Success: true }) when json.Message == Rfc3339.Expected => (path.Groups["name"].Value, Rfc3339.Expected),
             (_, { Success: true }) when json.Message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal) => (path.Groups["name"].Value, "has a value of the wrong type"),
             (_, { Success: true }) => (path.Groups["name"].Value, "is not valid JSON here"),
-            _ => ("body", "must be one JSON object"),
+            _ => ("body", NoObject),
         };
-        return new(new Dictionary<string, string[]> { [field] = [message] })
-        {
-            Status = StatusCodes.Status400BadRequest,
-            Title = "The request is not valid.",
-        };
+        return Invalid(field, message);
     }
+
+    private static HttpValidationProblemDetails Invalid(string field, string message) =>
+        new(new Dictionary<string, string[]> { [field] = [message] }) { Status = StatusCodes.Status400BadRequest, Title = NotValid };
 
     private ProblemDetails Unavailable(HttpContext context, NpgsqlException error)
     {

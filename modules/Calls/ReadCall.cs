@@ -4,7 +4,6 @@ using Dapper;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Npgsql;
 
@@ -17,15 +16,18 @@ internal static class ReadCall
         .WithName(nameof(ReadCall))
         .WithSummary("Reads a call with its history.")
         .WithDescription("ETag is the call's revision. With If-None-Match of that revision the answer is 304.")
-        .Produces(StatusCodes.Status304NotModified);
+        .Produces(StatusCodes.Status304NotModified)
+        .ProducesProblem(StatusCodes.Status404NotFound);
 
     /// <summary>A call with everything that happened to it.</summary>
     internal sealed record CallWithHistory : Call
     {
         /// <summary>Every change of status and every provider event, in order; at most 64.</summary>
+        [JsonPropertyOrder(1)]
         public IReadOnlyList<HistoryEntry> History { get; init; } = [];
 
         /// <summary>How many entries came after those 64 and were dropped.</summary>
+        [JsonPropertyOrder(2)]
         public int HistoryDropped { get; init; }
     }
 
@@ -45,7 +47,7 @@ internal static class ReadCall
         [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Applied,
         [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? Details);
 
-    internal static async Task<Results<Ok<CallWithHistory>, NotFound<ProblemDetails>, StatusCodeHttpResult>> Handle(
+    internal static async Task<Results<Ok<CallWithHistory>, ProblemHttpResult, StatusCodeHttpResult>> Handle(
         string id, Caller caller, HttpContext context, NpgsqlDataSource database, CancellationToken cancellation)
     {
         if (!Guid.TryParseExact(id, "D", out var callId)) return Problems.IdIsNoUuid();

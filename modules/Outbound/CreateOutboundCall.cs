@@ -3,7 +3,6 @@ using FluentValidation;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Npgsql;
 
@@ -15,11 +14,12 @@ internal static class CreateOutboundCall
         .MapPost("outbound", Handle)
         .WithName(nameof(CreateOutboundCall))
         .WithSummary("Creates a call that will be dialled.")
-        .WithDescription("The call is PENDING and is dialled at next_action_at, by default now; a time that has passed means now. With an Idempotency-Key the request is safe to repeat.");
+        .WithDescription("The call is PENDING and is dialled at next_action_at, by default now; a time that has passed means now. With an Idempotency-Key the request is safe to repeat.")
+        .ProducesProblem(StatusCodes.Status422UnprocessableEntity);
 
     internal sealed record Request(string? From, string? To, DateTimeOffset? NextActionAt, JsonElement? Metadata);
 
-    internal static async Task<Results<Created<Call>, ValidationProblem, UnprocessableEntity<ProblemDetails>>> Handle(
+    internal static async Task<Results<Created<Call>, ValidationProblem, ProblemHttpResult>> Handle(
         Request request, Caller caller, HttpContext context, NpgsqlDataSource database, DueSignal due)
     {
         var result = Rules.Validate(request);

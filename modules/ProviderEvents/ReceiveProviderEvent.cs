@@ -2,7 +2,6 @@ using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Npgsql;
 
@@ -21,9 +20,10 @@ internal static class ReceiveProviderEvent
         .WithDescription(
             "Query, urlencoded, multipart or JSON. Finds the call by ?call=, CustomField or CallSid. Answered, completed, no-answer, busy, failed and canceled "
             + "change the call if they are of its current attempt; whatever is repeated, late or unknown is kept in the history and answered 200 with applied false. "
-            + "200 means that it is committed; on 404 and 503 the provider should send it again.");
+            + "200 means that it is committed; on 404 and 503 the provider should send it again.")
+        .ProducesProblem(StatusCodes.Status404NotFound);
 
-    internal static async Task<Results<Ok<AppliedEvent>, Ok, ValidationProblem, NotFound<ProblemDetails>>> Handle(
+    internal static async Task<Results<Ok<AppliedEvent>, Ok, ValidationProblem, ProblemHttpResult>> Handle(
         Caller caller, HttpContext context, NpgsqlDataSource database, CallTimers timers, DueSignal due)
     {
         var query = context.Request.Query;

@@ -2,14 +2,13 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace CallOrchestration.Simulator.Host;
 
 /// <summary>The answer to one request to <c>/api</c>, whatever it was.</summary>
 internal sealed record ApiReply(string Request, HttpStatusCode HttpStatus, bool Replayed, string Body)
 {
-    private static readonly JsonSerializerOptions SnakeCase = new()
+    internal static readonly JsonSerializerOptions SnakeCase = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         RespectNullableAnnotations = true,
@@ -20,7 +19,7 @@ internal sealed record ApiReply(string Request, HttpStatusCode HttpStatus, bool 
     {
         if (HttpStatus != expected)
         {
-            throw new ScenarioFailed($"{Request} answers {(int)expected}", $"{(int)HttpStatus}{Reason()}");
+            throw new ScenarioFailed($"{Request} answers {(int)expected}", ErrorAnswer.Describe(HttpStatus, Body));
         }
 
         try
@@ -35,27 +34,6 @@ internal sealed record ApiReply(string Request, HttpStatusCode HttpStatus, bool 
 
     /// <summary>Reads one entry list of a row's history, which has the same fields as the API's.</summary>
     public static IReadOnlyList<HistoryEntry> History(string json) => JsonSerializer.Deserialize<List<HistoryEntry>>(json, SnakeCase)!;
-
-    public string Reason()
-    {
-        try
-        {
-            var problem = JsonSerializer.Deserialize<Problem>(Body, SnakeCase);
-            return problem switch
-            {
-                { Errors: { } errors } => $" ({string.Join("; ", errors.Select(field => $"{field.Key}: {string.Join(", ", field.Value)}"))})",
-                { Detail: { } detail } => $" ({detail})",
-                { Title: { } title } => $" ({title})",
-                _ => "",
-            };
-        }
-        catch (JsonException)
-        {
-            return ""; // not the host's own answer, perhaps a proxy's page
-        }
-    }
-
-    private sealed record Problem(string? Title, string? Detail, [property: JsonPropertyName("errors")] Dictionary<string, string[]>? Errors);
 }
 
 /// <summary>The routes of <c>/api</c> that the scenarios use. Nothing here is tried twice.</summary>

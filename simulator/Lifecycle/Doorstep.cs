@@ -37,7 +37,7 @@ internal static class Doorstep
             case HttpStatusCode.Unauthorized:
                 return "The host refuses the API key: give the organization's with --key (./run prints that of the demo organization).";
             default:
-                return $"{options.Url} answers {(int)summary.HttpStatus}{summary.Reason()} to {summary.Request}: "
+                return $"{options.Url} answers {(int)summary.HttpStatus}{ErrorAnswer.Reason(summary.Body)} to {summary.Request}: "
                     + "is that the host, and is its database up?";
         }
 

@@ -26,7 +26,7 @@ internal sealed class Performance(IReadOnlyList<Stage> stages, CancellationToken
         // What comes after a broken story is not what was played, so only an unbroken one is checked to the end.
         var unbroken = await Try(problems, stage.Options, () => stage.Scenario.Play(stage));
         stage.Doing = "checks";
-        await Try(problems, stage.Options, async () =>
+        await Try(unbroken ? problems : [], stage.Options, async () =>
         {
             foreach (var played in stage.Calls.Where(call => call.Id != Guid.Empty))
             {
@@ -81,7 +81,8 @@ internal sealed class Performance(IReadOnlyList<Stage> stages, CancellationToken
         }
         catch (HttpRequestException away)
         {
-            problems.Add(new("an answer from the host", away.Message));
+            var how = away.HttpRequestError == HttpRequestError.ResponseEnded ? "the connection was cut" : away.Message;
+            problems.Add(new("an answer from the host", how));
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {

@@ -1,5 +1,6 @@
 using System.Net;
 using CallOrchestration.Simulator.Exotel;
+using CallOrchestration.Simulator.Host;
 
 namespace CallOrchestration.Simulator.Lifecycle;
 
@@ -37,7 +38,7 @@ internal abstract class PlayedCall(Stage stage, string customer)
 
     protected static void MustBe(WebhookReply reply, string what, Guid? callId, string? status, bool? applied)
     {
-        Stage.Holds(reply.HttpStatus == HttpStatusCode.OK, $"{what} is answered 200", $"{(int)reply.HttpStatus} {Shorten(reply.Body)}");
+        Stage.Holds(reply.HttpStatus == HttpStatusCode.OK, $"{what} is answered 200", ErrorAnswer.Describe(reply.HttpStatus, reply.Body));
         Stage.Holds(reply.CallId is not null, $"{what} is answered with call_id", Shorten(reply.Body));
         Stage.Holds(callId is null || reply.CallId == callId, $"{what} belongs to call {callId}", $"call_id {reply.CallId}");
         Stage.Holds(status is null || reply.Status == status, $"{what} leaves the call {status}", $"{reply.Status}");
