@@ -50,6 +50,7 @@ public static class ApplyProviderEvent
     // target: the row as it is once the lock is ours.
     // placed: which attempt the event speaks of. The URL says it, or the CallSid; a CallSid that is new belongs to the attempt that has
     //   none yet, unless the history knows it from the attempt before. With no name at all it can only be the current one.
+    // began_at: the provider's times are whole seconds and ours are finer; nothing is answered or ends before it began.
     // decided: what it does. Only an event of the current attempt of a call in progress does anything.
     internal const string ApplySql =
         """
@@ -63,7 +64,7 @@ public static class ApplyProviderEvent
             limit 1
         ),
         target as materialized (
-            select c.id, c.status, c.direction, c.retries, c.provider_call_id, c.previous_provider_call_id, c.answered_at, c.history
+            select c.id, c.status, c.direction, c.retries, c.provider_call_id, c.previous_provider_call_id, c.started_at, c.answered_at, c.history
             from calls c
             where c.id = (select id from found)
             for no key update
@@ -96,6 +97,7 @@ public static class ApplyProviderEvent
                 j.applies and @kind = 'Ended' and not (@outcome = 'no-answer' and j.direction = 'OUTBOUND' and j.retries = 0) as completes,
                 -- A call that comes in is told in several requests: each adds what it knows, also after the end.
                 j.applies or (j.direction = 'INBOUND' and j.is_current) as adds,
+                case when j.applies or (j.direction = 'INBOUND' and j.is_current) then coalesce(@startedAt, j.started_at) else j.started_at end as began_at,
                 j.is_current and j.status <> 'PENDING' and j.provider_call_id is null and not exists (
                     select 1 from calls o where o.organization_id = @organizationId and o.provider_call_id = @providerCallId) as names
             from judged j
@@ -113,10 +115,10 @@ public static class ApplyProviderEvent
             previous_provider_call_id = case when d.retries_once then coalesce(c.provider_call_id, @providerCallId) else c.previous_provider_call_id end,
             from_number = coalesce(c.from_number, case when d.adds then @from end),
             to_number = coalesce(c.to_number, case when d.adds then @to end),
-            started_at = case when d.adds then coalesce(@startedAt, c.started_at) else c.started_at end,
-            answered_at = case when d.answers then coalesce(@at, now()) else c.answered_at end,
+            started_at = d.began_at,
+            answered_at = case when d.answers then greatest(coalesce(@at, now()), d.began_at) else c.answered_at end,
             ended_at = case
-                when d.completes or d.retries_once then coalesce(@endedAt, @at, now())
+                when d.completes or d.retries_once then greatest(coalesce(@endedAt, @at, now()), d.began_at)
                 when d.adds and c.status = 'COMPLETED' then coalesce(@endedAt, c.ended_at)
                 else c.ended_at end,
             duration_seconds = case when d.adds then coalesce(@durationSeconds, c.duration_seconds) else c.duration_seconds end,

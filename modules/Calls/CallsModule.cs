@@ -34,7 +34,9 @@ public static class CallsModule
         services.AddSingleton<DueSignal>();
         services.TryAddSingleton(TimeProvider.System);
 
-        services.AddAuthentication()
+        // The core alone: AddAuthentication would bring a key ring on disk, for cookies that there are none of.
+        services.AddAuthenticationCore().AddWebEncoders();
+        new AuthenticationBuilder(services)
             .AddScheme<AuthenticationSchemeOptions, OrganizationAuthentication>(Schemes.ApiKey, null)
             .AddScheme<AuthenticationSchemeOptions, OrganizationAuthentication>(Schemes.WebhookToken, null)
             .AddScheme<AuthenticationSchemeOptions, OrganizationAuthentication>(Schemes.Callback, null);

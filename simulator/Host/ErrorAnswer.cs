@@ -22,7 +22,8 @@ internal static class ErrorAnswer
         {
             return JsonSerializer.Deserialize<Problem>(body, ApiReply.SnakeCase) switch
             {
-                { Errors: { Count: > 0 } errors } => $" ({string.Join("; ", errors.Select(field => $"{field.Key} {string.Join(", ", field.Value)}"))})",
+                { Errors: { Count: > 0 } errors } =>
+                    $" ({string.Join("; ", errors.Select(field => $"{field.Key} {string.Join(", ", field.Value)}"))})",
                 { Detail: { } detail } => $" ({detail.TrimEnd('.')})",
                 { Title: { } title } => $" ({title.TrimEnd('.')})",
                 _ => "",

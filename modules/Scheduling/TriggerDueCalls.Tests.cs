@@ -1,0 +1,203 @@
+using CallOrchestration.Tests;
+using Npgsql;
+
+namespace CallOrchestration.Scheduling.Tests;
+
+public sealed class TriggerDueCallsTests(TestPostgres postgres)
+{
+    private const int Calls = 10_000;
+
+    public enum Meanwhile
+    {
+        Nothing,
+        AnOpenTransactionHoldsForeignKeyLocks,
+        AWebhookArrivesForEveryCall,
+    }
+
+    [Theory]
+    [InlineData(Meanwhile.Nothing)]
+    [InlineData(Meanwhile.AnOpenTransactionHoldsForeignKeyLocks)]
+    [InlineData(Meanwhile.AWebhookArrivesForEveryCall)]
+    public async Task Ten_thousand_calls_due_at_once_are_each_dialled_once_by_one_of_three_hosts(Meanwhile meanwhile)
+    {
+        var dialer = new TestDialer();
+        var hosts = new List<TestHost> { await TestHost.Start(postgres, null, dialer, ("Scheduler:BatchSize", "500")) };
+        for (var more = 0; more < 2; more++)
+            hosts.Add(await TestHost.Start(postgres, hosts[0].ConnectionString, dialer, ("Scheduler:BatchSize", "500")));
+        var acme = await hosts[0].AddOrganization();
+        await using var connection = await hosts[0].Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync(SeedSql, new { organizationId = acme.Id, due = Calls, later = 100 });
+        await using var locks = await HoldLocks(hosts[0], meanwhile);
+        var webhooks = meanwhile == Meanwhile.AWebhookArrivesForEveryCall ? SendWebhooks(hosts, acme, connection) : Task.CompletedTask;
+
+        var claimed = await Task.WhenAll(hosts.Select(async host =>
+        {
+            var sum = 0;
+            while (dialer.Dials.Count < Calls) sum += await host.Trigger();
+            return sum;
+        }));
+        await webhooks;
+
+        claimed.Sum().ShouldBe(Calls);
+        dialer.Dials.Count.ShouldBe(Calls);
+        dialer.Dials.Select(dial => dial.CallId).Distinct().Count().ShouldBe(Calls);
+        var found = await connection.QuerySingleAsync<(int Once, int Early, int Waiting)>(FoundSql);
+        found.ShouldBe((Calls, 0, 100));
+        foreach (var host in hosts) await host.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_thousand_calls_due_over_some_seconds_start_on_time_and_none_early()
+    {
+        const int Delayed = 1000;
+        var dialer = new TestDialer();
+        await using var first = await TestHost.Start(postgres, null, dialer, ("Scheduler:Enabled", "true"));
+        await using var second = await TestHost.Start(postgres, first.ConnectionString, dialer, ("Scheduler:Enabled", "true"));
+        var acme = await first.AddOrganization();
+        await using var connection = await first.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync(SeedDelayedSql, new { organizationId = acme.Id, count = Delayed });
+
+        await dialer.Made(Delayed);
+
+        dialer.Dials.Select(dial => dial.CallId).Distinct().Count().ShouldBe(Delayed);
+        var late = (await connection.QueryAsync<double>(LatenessSql)).Order().ToList();
+        late.Count.ShouldBe(Delayed);
+        late[0].ShouldBeGreaterThanOrEqualTo(0, "none early");
+        Console.WriteLine($"Lateness of {Delayed} delayed calls on two hosts: p50 {late[Delayed / 2]:F1} ms, p99 {late[Delayed * 99 / 100]:F1} ms, latest {late[^1]:F1} ms");
+    }
+
+    [Fact]
+    public async Task A_call_that_this_host_makes_due_wakes_its_sleeping_scheduler()
+    {
+        var dialer = new TestDialer();
+        await using var host = await TestHost.Start(postgres, null, dialer, ("Scheduler:Enabled", "true"), ("Scheduler:Interval", "00:01:00"), ("Retry:Delay", "00:00:00"));
+        var acme = await host.AddOrganization();
+
+        // Each would wait for the interval, a minute, without the nudge: the new call, the moved call, the retry.
+        var id = await acme.CreateOutbound();
+        var moved = await acme.CreateOutbound(at: DateTimeOffset.UtcNow.AddHours(1));
+        await acme.Patch(moved, new { next_action_at = DateTimeOffset.UtcNow });
+        while (!(await acme.Event(("CallSid", TestDialer.Sid(id, 1)), ("CustomField", id.ToString()), ("Status", "no-answer"))).Applied)
+        {
+            // Until the dial is out, the event is of no attempt.
+        }
+
+        await dialer.Made(3);
+
+        dialer.Dials.Select(dial => (dial.CallId, dial.Attempt)).ShouldBe([(id, 1), (moved, 1), (id, 2)], ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task A_host_with_the_scheduler_off_claims_nothing_but_dials_what_its_own_api_starts()
+    {
+        var dialer = new TestDialer();
+        await using var host = await TestHost.Start(postgres, null, dialer);
+        var acme = await host.AddOrganization();
+        var due = await acme.CreateOutbound();
+        var started = await acme.CreateOutbound(at: DateTimeOffset.UtcNow.AddHours(1));
+
+        (await acme.Patch(started, new { status = CallStatus.InProgress })).ShouldBeOk();
+        await host.DialsRecorded();
+
+        dialer.Dials.Select(dial => dial.CallId).ShouldBe([started]);
+        (await acme.Read(due)).CallStatus.ShouldBe(CallStatus.Pending);
+    }
+
+    [Fact]
+    public async Task A_claim_whose_commit_got_no_answer_is_given_back_and_dialled_once()
+    {
+        var dialer = new TestDialer();
+        var direct = await postgres.CreateDatabase();
+        await using var proxy = new CuttingProxy(direct);
+        await using var host = await TestHost.Start(postgres, proxy.ConnectionString, dialer);
+        var acme = await host.AddOrganization();
+        var id = await acme.CreateOutbound();
+
+        proxy.CutAfter("for no key update skip locked");
+        await Should.ThrowAsync<NpgsqlException>(host.Trigger);
+        proxy.Cuts.ShouldBe(1);
+        (await acme.Read(id)).CallStatus.ShouldBe(CallStatus.InProgress, "the claim was committed, though its host never learnt of it");
+        dialer.Dials.ShouldBeEmpty();
+        // Twice: the claim is looked for as long as the server could still commit it, and what is dialled meanwhile stays dialled.
+        await host.Trigger();
+        await host.Trigger();
+
+        dialer.Dials.Count.ShouldBe(1);
+        var call = await acme.Read(id);
+        call.CallStatus.ShouldBe(CallStatus.InProgress);
+        call.Events.ShouldBe(["created", "claimed", "dial-not-sent", "claimed", "dial-accepted"]);
+    }
+
+    [Fact]
+    public async Task A_killed_backend_costs_one_round_and_no_call()
+    {
+        var dialer = new TestDialer();
+        await using var host = await TestHost.Start(postgres, null, dialer, ("Scheduler:Enabled", "true"));
+        var acme = await host.AddOrganization();
+        await acme.CreateOutbound();
+        await dialer.Made(1);
+
+        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(host.ConnectionString) { Pooling = false }.ConnectionString);
+        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        var killed = await connection.QuerySingleAsync<int>(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
+        killed.ShouldBeGreaterThan(0);
+        await connection.ExecuteAsync(SeedSql, new { organizationId = acme.Id, due = 20, later = 0 });
+
+        await dialer.Made(21);
+        dialer.Dials.Select(dial => dial.CallId).Distinct().Count().ShouldBe(21);
+    }
+
+    private static async Task<IAsyncDisposable> HoldLocks(TestHost host, Meanwhile meanwhile)
+    {
+        var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        if (meanwhile != Meanwhile.AnOpenTransactionHoldsForeignKeyLocks) return connection;
+        // The lock that a row of another table with a foreign key to the call would take; held until the connection is disposed of.
+        await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync("select id from calls for key share");
+        return connection;
+    }
+
+    private static async Task SendWebhooks(List<TestHost> hosts, Acme acme, NpgsqlConnection connection)
+    {
+        var ids = (await connection.QueryAsync<Guid>("select id from calls where next_action_at <= now()")).AsList();
+        await Parallel.ForEachAsync(ids, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (id, _) =>
+        {
+            var through = acme.Through(hosts[Random.Shared.Next(hosts.Count)]);
+            (await through.Event(("CallSid", TestDialer.Sid(id, 1)), ("CustomField", id.ToString()), ("Status", "ringing"))).ShouldBeOk();
+        });
+    }
+
+    private const string SeedSql =
+        """
+        insert into calls (id, organization_id, direction, status, from_number, to_number, next_action_at)
+        select gen_random_uuid(), @organizationId, 'OUTBOUND', 'PENDING', '+918047110000', '+919900000001',
+            case when number <= @due then now() else now() + interval '1 hour' end
+        from generate_series(1, @due + @later) as number
+        """;
+
+    private const string FoundSql =
+        """
+        select
+            count(*) filter (where status = 'IN_PROGRESS'
+                and jsonb_array_length(jsonb_path_query_array(history, '$[*] ? (@.event == "claimed")')) = 1
+                and jsonb_array_length(jsonb_path_query_array(history, '$[*] ? (@.event == "dial-accepted")')) = 1)::integer as once,
+            count(*) filter (where started_at < created_at)::integer as early,
+            count(*) filter (where status = 'PENDING' and history = '[]')::integer as waiting
+        from calls
+        """;
+
+    private const string SeedDelayedSql =
+        """
+        insert into calls (id, organization_id, direction, status, from_number, to_number, next_action_at, metadata)
+        select gen_random_uuid(), @organizationId, 'OUTBOUND', 'PENDING', '+918047110000', '+919900000001', due, json_build_object('due', due)
+        from (select now() + interval '1 second' + number * interval '3 milliseconds' as due from generate_series(1, @count) as number) as spread
+        """;
+
+    private const string LatenessSql =
+        """
+        select (extract(epoch from started_at - (metadata ->> 'due')::timestamptz) * 1000)::double precision
+        from calls
+        where started_at is not null
+        """;
+}
