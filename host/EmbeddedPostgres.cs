@@ -115,8 +115,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
 
     private async Task Open(CancellationToken cancellation)
     {
-        // As root, the server's user has to pass to the cluster. All that lies in the directory has a closed mode of its own.
-        MakeDirectory(_directory, Environment.IsPrivilegedProcess ? OthersPass : OwnerEnters);
+        MakeDirectory(_directory, OwnerEnters);
         await using var starting = await LockStarting(cancellation);
         _inUse = TryLock("in-use.lock", FileShare.Read)
             ?? throw new EmbeddedPostgresException($"{_directory}/in-use.lock is locked by another program.");
@@ -157,6 +156,8 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
                 $"PostgreSQL refuses to run as root, and there is no user '{User}' to run it: make one, or start as an ordinary user. "
                 + PostgresPrograms.NameADatabase);
         }
+        // That user has to pass to the cluster. All that lies in the directory has a closed mode of its own.
+        File.SetUnixFileMode(_directory, File.GetUnixFileMode(_directory) | OthersPass);
         if (target is null && await PostgresPrograms.Ask(User, realPath, cancellation) is null)
         {
             DataDirectory = $"/var/lib/call-orchestration/{Random()}/postgres";

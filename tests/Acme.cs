@@ -60,6 +60,15 @@ public sealed class Acme(TestHost host, NewOrganization organization)
     public Task<Answer> Webhook(HttpMethod method, string path, HttpContent? body = null) =>
         Send(method, $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}token={WebhookToken}", body);
 
+    /// <summary>A webhook's fields in one of the ways in which Exotel sends them.</summary>
+    public Task<Answer> Send(Wire wire, string path, IReadOnlyList<(string Name, string Value)> fields) => wire switch
+    {
+        Wire.Get => Webhook(HttpMethod.Get, $"{path}?{Form([.. fields]).ReadAsStringAsync().Result}"),
+        Wire.Urlencoded => Webhook(HttpMethod.Post, path, Form([.. fields])),
+        Wire.Json => Webhook(HttpMethod.Post, path, Json(fields.ToDictionary(field => field.Name, field => field.Value))),
+        _ => throw new ArgumentOutOfRangeException(nameof(wire)),
+    };
+
     public async Task<Answer> Send(HttpMethod method, string path, HttpContent? body = null, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(method, new Uri(host.Url, path)) { Content = body };
@@ -73,6 +82,15 @@ public sealed class Acme(TestHost host, NewOrganization organization)
 
     public static FormUrlEncodedContent Form(params (string Name, string Value)[] fields) =>
         new(fields.Select(field => KeyValuePair.Create(field.Name, field.Value)));
+}
+
+/// <summary>How a webhook's fields travel.</summary>
+public enum Wire
+{
+    Get,
+    Urlencoded,
+    Multipart,
+    Json,
 }
 
 /// <summary>An answer of the host, read to its end.</summary>

@@ -78,8 +78,12 @@ public class TestHost : IAsyncLifetime
     }
 
     /// <summary>Claims what is due, dials it, and waits for the records: one round of the scheduler.</summary>
-    public async Task<int> Trigger()
+    public Task<int> Trigger() => Trigger(null);
+
+    /// <summary>The same with a dialler that holds its dials: they are released.</summary>
+    internal async Task<int> Trigger(TestDialer? release)
     {
+        if (release is not null) release.Holds = false;
         var triggered = await Service<TriggerDueCalls>().RunOnce(TestContext.Current.CancellationToken);
         await triggered.Recorded;
         return triggered.Claimed;

@@ -71,10 +71,9 @@ public sealed class ProviderRequest
 
         var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-        if (body.Length == 0) return request;
         try
         {
-            await request.ReadBody(body.ToArray(), context.Request.ContentType);
+            if (body.Length > 0) await request.ReadBody(body.ToArray(), context.Request.ContentType);
         }
         catch (Exception error) when (error is JsonException or InvalidDataException or IOException)
         {

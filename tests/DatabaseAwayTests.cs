@@ -1,0 +1,59 @@
+using System.Net;
+using CallOrchestration.Host;
+
+namespace CallOrchestration.Tests;
+
+public sealed class DatabaseAwayTests(TestPostgres postgres)
+{
+    [Theory]
+    [InlineData("fast")]
+    [InlineData("immediate")]
+    public async Task While_the_database_is_away_everything_says_so_and_after_its_return_everything_works(string stop)
+    {
+        var directory = Directory.CreateTempSubdirectory("call-orchestration-away-").FullName;
+        await using var server = await EmbeddedPostgres.Start(directory, new Dictionary<string, string> { ["fsync"] = "off" }, TestContext.Current.CancellationToken);
+        var dialer = new TestDialer();
+        await using var host = await TestHost.Start(postgres, server.ConnectionString, dialer, ("Scheduler:Enabled", "true"));
+        var acme = await host.AddOrganization();
+        var id = await acme.CreateOutbound();
+        var later = await acme.CreateOutbound(at: DateTimeOffset.UtcNow.AddHours(1));
+        await dialer.Made(1);
+        await host.DialsRecorded();
+
+        await server.StopServer(stop);
+
+        foreach (var answer in (Answer[])
+        [
+            await acme.Get("/api/calls"),
+            await acme.Post("/api/calls/outbound", new { from = Acme.Phone, to = Acme.Customer }),
+            await acme.Event(("CallSid", TestDialer.Sid(id, 1)), ("Status", "completed")),
+            await acme.Passthru(("CallSid", "while-away")),
+        ])
+        {
+            answer.ShouldBeProblem(HttpStatusCode.ServiceUnavailable);
+            answer.Headers.RetryAfter!.Delta!.Value.ShouldBeGreaterThan(TimeSpan.Zero);
+        }
+
+        (await acme.Get("/health/ready")).ShouldBeProblem(HttpStatusCode.ServiceUnavailable).Body["detail"]!.ToString().ShouldContain("database");
+        (await acme.Get("/health/live")).ShouldBeOk();
+
+        await server.StartServer();
+
+        // Dead connections of the pools answer 503 a few times more; each request finds one, and then there are none left.
+        Answer ready;
+        do ready = await acme.Get("/health/ready");
+        while (ready.Status == HttpStatusCode.ServiceUnavailable);
+        ready.ShouldBeOk();
+        Answer completed;
+        do completed = await acme.Event(("CallSid", TestDialer.Sid(id, 1)), ("Status", "completed"));
+        while (completed.Status == HttpStatusCode.ServiceUnavailable);
+        completed.ShouldBeOk().Applied.ShouldBeTrue();
+        Answer moved;
+        do moved = await acme.Patch(later, new { next_action_at = DateTimeOffset.UtcNow });
+        while (moved.Status == HttpStatusCode.ServiceUnavailable);
+        moved.ShouldBeOk();
+        // The scheduler's loop has lived through it.
+        await dialer.Made(2);
+        Directory.Exists(directory).ShouldBeTrue();
+    }
+}

@@ -1,0 +1,59 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Npgsql;
+
+namespace CallOrchestration.Tests;
+
+/// <summary>
+/// A row of <c>calls</c> as text for a snapshot: each column that is not null, and the history a line each. What differs from run to run is
+/// scrubbed: our ids, the provider's ids that the fake made up, and times of today. What the provider said stays.
+/// </summary>
+internal static partial class RowSnapshot
+{
+    private static readonly string[] Left = ["id", "organization_id", "history", "idempotency_hash", "claim_id"];
+
+    /// <param name="database">Where the row is.</param>
+    /// <param name="id">The call.</param>
+    /// <param name="madeUpSids">The CallSids are the fake dialler's or the simulator's, another one in each run.</param>
+    public static async Task<string> Of(NpgsqlDataSource database, Guid id, bool madeUpSids = false)
+    {
+        await using var connection = await database.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        var row = JsonNode.Parse(await connection.QuerySingleAsync<string>("select row_to_json(c) from calls c where id = @id", new { id }))!.AsObject();
+        var text = new StringBuilder();
+        foreach (var (column, value) in row.Where(column => column.Value is not null && !Left.Contains(column.Key)))
+            text.Append(column).Append(": ").AppendLine(value!.ToString());
+        text.AppendLine("history:");
+        foreach (var entry in row["history"]!.AsArray().Select(entry => entry!.AsObject()))
+        {
+            var details = (entry["details"] as JsonObject)?.OrderBy(detail => detail.Key, StringComparer.Ordinal).Select(detail => $"{detail.Key}={detail.Value}");
+            text.Append($"  {entry["attempt"]} {entry["source"]} {entry["event"]} -> {entry["status"]}");
+            if (entry["applied"] is { } applied) text.Append((bool)applied ? " (applied)" : " (not applied)");
+            text.AppendLine(details is null ? "" : $" {string.Join(" ", details)}");
+        }
+
+        return Scrub(text.ToString(), madeUpSids);
+    }
+
+    private static string Scrub(string text, bool madeUpSids)
+    {
+        text = Uuid().Replace(text, "<id>");
+        text = (madeUpSids ? AnySid() : DialledSid()).Replace(text, "<sid>");
+        return Time().Replace(text, found =>
+            DateTimeOffset.TryParse(found.Value, out var time) && (DateTimeOffset.UtcNow - time).Duration() < TimeSpan.FromDays(2) ? "<time>" : found.Value)
+            .ReplaceLineEndings("\n");
+    }
+
+    [GeneratedRegex("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")]
+    private static partial Regex Uuid();
+
+    // What the fake dialler answered a dial with.
+    [GeneratedRegex("(?<= provider_call_id=)[0-9a-z]{32}")]
+    private static partial Regex DialledSid();
+
+    [GeneratedRegex("(?<=provider_call_id[:=] ?|CallSid=)[0-9a-z]{32}")]
+    private static partial Regex AnySid();
+
+    [GeneratedRegex(@"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|\+[0-9:]+)?")]
+    private static partial Regex Time();
+}
