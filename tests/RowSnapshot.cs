@@ -11,7 +11,7 @@ namespace CallOrchestration.Tests;
 /// </summary>
 internal static partial class RowSnapshot
 {
-    private static readonly string[] Left = ["id", "organization_id", "history", "idempotency_hash", "claim_id"];
+    private static readonly string[] Left = ["id", "organization_id", "history", "idempotency_key", "idempotency_hash", "claim_id"];
 
     /// <param name="database">Where the row is.</param>
     /// <param name="id">The call.</param>
@@ -51,9 +51,10 @@ internal static partial class RowSnapshot
     [GeneratedRegex("(?<= provider_call_id=)[0-9a-z]{32}")]
     private static partial Regex DialledSid();
 
-    [GeneratedRegex("(?<=provider_call_id[:=] ?|CallSid=)[0-9a-z]{32}")]
+    [GeneratedRegex("(?<=provider_call_id[:=] ?|CallSid=)[0-9a-z]{32}|(?<=StreamS[Ii][Dd][^0-9a-z]{1,3})[0-9a-z]{16,32}")]
     private static partial Regex AnySid();
 
-    [GeneratedRegex(@"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|\+[0-9:]+)?")]
+    // Ours, and the two formats of the provider.
+    [GeneratedRegex(@"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z|\+[0-9:]+)?|[A-Z][a-z]{2}, [0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9:]+")]
     private static partial Regex Time();
 }

@@ -22,14 +22,14 @@ public sealed class TestPostgres : IAsyncLifetime
         ["max_connections"] = "400",
     };
 
-    private readonly string directory = Directory.CreateTempSubdirectory("call-orchestration-tests-").FullName;
+    private readonly TestDirectory directory = new("tests");
     private readonly SemaphoreSlim cloning = new(1);
     private EmbeddedPostgres? server;
     private int databases;
 
     public async ValueTask InitializeAsync()
     {
-        server = await EmbeddedPostgres.Start(directory, Settings);
+        server = await EmbeddedPostgres.Start(directory.Path, Settings);
         await Execute($"create database {Template}");
         await Migrations.Apply(ConnectionString(Template), Application.MigrationScripts, TestContext.Current.CancellationToken);
     }
@@ -54,7 +54,7 @@ public sealed class TestPostgres : IAsyncLifetime
     {
         if (server is not null) await server.DisposeAsync();
         cloning.Dispose();
-        Directory.Delete(directory, recursive: true);
+        directory.Dispose();
     }
 
     private string ConnectionString(string database) =>

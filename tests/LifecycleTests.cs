@@ -1,0 +1,134 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Npgsql;
+
+namespace CallOrchestration.Tests;
+
+/// <summary>The whole thing as a person runs it: the host's process with its private PostgreSQL, and the simulator's process against it.</summary>
+public sealed partial class LifecycleTests
+{
+    private const int Seed = 42;
+
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(90);
+
+    [Fact]
+    public async Task Every_life_of_a_call_is_played_and_proved()
+    {
+        using var directory = new TestDirectory("lifecycle");
+        using var host = Start(directory, "Host", ["--urls", "http://127.0.0.1:0"], ("Retry__Delay", "00:00:01"), ("Logging__LogLevel__Default", "Trace"));
+        var url = await Banner(host);
+        var connectionString = (await File.ReadAllTextAsync(Path.Combine(directory.Path, ".data", "connection-string"), TestContext.Current.CancellationToken)).Trim();
+        var reportFile = Path.Combine(directory.Path, "report.json");
+
+        using var simulator = Start(
+            directory, "Simulator", ["lifecycle", "--url", url, "--seed", $"{Seed}", "--speed", "50", "--database", connectionString, "--report", reportFile]);
+        var played = await End(simulator);
+
+        simulator.ExitCode.ShouldBe(0, played);
+        played.ShouldContain($"seed {Seed}");
+        var scenarios = JsonNode.Parse(await File.ReadAllTextAsync(reportFile, TestContext.Current.CancellationToken))!["scenarios"]!.AsArray();
+        scenarios.Count.ShouldBeGreaterThanOrEqualTo(28);
+        await using (var rows = NpgsqlDataSource.Create(connectionString))
+        {
+            var found = new Dictionary<string, string>();
+            foreach (var scenario in scenarios)
+            {
+                var ids = scenario!["call_ids"]!.AsArray().Select(id => (Guid)id!);
+                found[(string)scenario["name"]!] = string.Join("\n", await Task.WhenAll(ids.Select(id => RowSnapshot.Of(rows, id, madeUpSids: true))));
+            }
+
+            found.ShouldSatisfyAllConditions([.. found.Select(rows => (Action)(() =>
+                rows.Value.ShouldMatchApproved(match => match.WithDiscriminator(rows.Key).SubFolder("snapshots").NoDiff())))]);
+        }
+
+        var log = await Stop(host);
+        host.ExitCode.ShouldBe(0, log);
+        File.Exists(Path.Combine(directory.Path, ".data", "postgres", "postmaster.pid")).ShouldBeFalse("PostgreSQL stops with its host");
+        ShouldKeepSecrets(AfterBanner(log), scenarios.ToJsonString());
+        var postgresLogs = Directory.GetFiles(Path.Combine(directory.Path, ".data"), "*log*", SearchOption.AllDirectories);
+        postgresLogs.ShouldNotBeEmpty();
+        foreach (var file in postgresLogs) ShouldKeepSecrets(await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken), "");
+    }
+
+    [Fact]
+    public async Task A_simulator_without_a_host_says_so_in_a_sentence()
+    {
+        using var directory = new TestDirectory("no-host");
+        using var simulator = Start(directory, "Simulator", ["lifecycle", "--url", "http://127.0.0.1:9"]);
+
+        var said = await End(simulator);
+
+        simulator.ExitCode.ShouldBe(1, said);
+        said.ShouldNotContain("   at ");
+        said.Trim().Split('\n').Length.ShouldBeLessThan(5, said);
+    }
+
+    private static Process Start(TestDirectory directory, string program, string[] arguments, params (string Name, string Value)[] environment)
+    {
+        // Each from its own output, as people run it: tests/bin/Release/net10.0 and, say, host/bin/Release/net10.0 are alike.
+        var assembly = Path.GetFullPath(Path.Combine(
+            AppContext.BaseDirectory,
+            "../../../..",
+            program.ToLowerInvariant(),
+            Path.GetRelativePath(Path.Combine(AppContext.BaseDirectory, "../../.."), AppContext.BaseDirectory),
+            $"CallOrchestration.{program}.dll"));
+        var start = new ProcessStartInfo("dotnet", [assembly, .. arguments])
+        {
+            WorkingDirectory = directory.Path,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in environment) start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+
+    private static async Task<string> Banner(Process host)
+    {
+        using var limit = new CancellationTokenSource(Longest);
+        while (await host.StandardOutput.ReadLineAsync(limit.Token) is { } line)
+        {
+            if (Address().Match(line) is { Success: true } found) return found.Value;
+        }
+
+        throw new InvalidOperationException("The host ended before it ran: " + await host.StandardError.ReadToEndAsync(limit.Token));
+    }
+
+    private static async Task<string> Stop(Process host)
+    {
+        using var kill = Process.Start("kill", ["-TERM", $"{host.Id}"]);
+        return await End(host);
+    }
+
+    private static async Task<string> End(Process process)
+    {
+        using var limit = new CancellationTokenSource(Longest);
+        try
+        {
+            var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(limit.Token), process.StandardError.ReadToEndAsync(limit.Token));
+            await process.WaitForExitAsync(limit.Token);
+            return string.Concat(await output);
+        }
+        finally
+        {
+            if (!process.HasExited) process.Kill(entireProcessTree: true);
+        }
+    }
+
+    // The banner tells the demo organization's key, token and number, which everybody knows.
+    private static string AfterBanner(string log) => log[(log.IndexOf("connection-string", StringComparison.Ordinal) + 1)..];
+
+    private static void ShouldKeepSecrets(string log, string report)
+    {
+        foreach (var secret in PhoneNumbers().Matches(report).Select(number => number.Value).Append("demo-key").Append("demo-token").Append("8047110000"))
+            log.ShouldNotContain(secret);
+        PhoneNumbers().Match(log).Value.ShouldBeEmpty();
+    }
+
+    [GeneratedRegex(@"http://127\.0\.0\.1:[0-9]+(?=\s|$)")]
+    private static partial Regex Address();
+
+    // Indian mobile numbers, as the simulator makes them up, in any of their forms.
+    [GeneratedRegex("(\\+91|\\b0)[6-9][0-9]{9}\\b")]
+    private static partial Regex PhoneNumbers();
+}
