@@ -96,7 +96,7 @@ public sealed partial class LifecycleTests
 
     private static async Task<string> Stop(Process host)
     {
-        using var kill = Process.Start("kill", ["-TERM", $"{host.Id}"]);
+        using var kill = Process.Start("bash", ["-c", $"kill -TERM {host.Id}"]);
         return await End(host);
     }
 
