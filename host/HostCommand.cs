@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CallOrchestration.Calls;
 using Npgsql;
 
@@ -8,22 +9,21 @@ internal static class HostCommand
 {
     public static async Task<int> Run(string[] args)
     {
-        var builder = Application.CreateBuilder(args);
-        await using var embedded = await DatabaseOf(builder.Configuration);
-        await using (var app = Application.Build(builder))
+        using var signals = new StopSignals();
+        try
         {
+            var builder = Application.CreateBuilder(args);
+            await using var embedded = await DatabaseOf(builder.Configuration, signals.Token);
+            await using var app = Application.Build(builder);
+            using var stopping = signals.Token.Register(app.Lifetime.StopApplication);
             await Application.Prepare(app, withDemo: embedded is not null);
             await app.StartAsync();
-            // A closed terminal is a stop like Ctrl-C; without this it would be a kill, and leave the database running.
-            using var hangup = System.Runtime.InteropServices.PosixSignalRegistration.Create(
-                System.Runtime.InteropServices.PosixSignal.SIGHUP,
-                signal =>
-                {
-                    signal.Cancel = true;
-                    app.Lifetime.StopApplication();
-                });
             WriteBanner(app.Urls, embedded);
             await app.WaitForShutdownAsync();
+        }
+        catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
+        {
+            // Stopped before it had started.
         }
 
         return 0;
@@ -33,10 +33,10 @@ internal static class HostCommand
     /// The database of the setting; where that is empty a private PostgreSQL, which the caller stops. Its connection string becomes the
     /// setting.
     /// </summary>
-    public static async Task<EmbeddedPostgres?> DatabaseOf(ConfigurationManager configuration)
+    public static async Task<EmbeddedPostgres?> DatabaseOf(ConfigurationManager configuration, CancellationToken cancellation)
     {
         if (!string.IsNullOrWhiteSpace(configuration[Database.ConnectionStringKey])) return null;
-        var embedded = await EmbeddedPostgres.Start(DataDirectory());
+        var embedded = await EmbeddedPostgres.Start(DataDirectory(), cancellation: cancellation);
         configuration[Database.ConnectionStringKey] = embedded.ConnectionString;
         return embedded;
     }
@@ -68,10 +68,37 @@ internal static class HostCommand
             Console.WriteLine();
             Console.WriteLine("See it work, in a second terminal, from the project's root:");
             Console.WriteLine();
-            Console.WriteLine($"  dotnet run --project simulator -- lifecycle --url {url} --database \"$(cat .data/connection-string)\"");
+            Console.WriteLine($"  dotnet run --project simulator -- lifecycle --url {url} --database .data/connection-string");
         }
 
         Console.WriteLine();
+    }
+}
+
+/// <summary>
+/// Ctrl-C, a service manager's stop and a closed terminal, from the first moment on: a signal while PostgreSQL starts would be a kill, and
+/// leave it running.
+/// </summary>
+internal sealed class StopSignals : IDisposable
+{
+    private readonly CancellationTokenSource stop = new();
+    private readonly List<PosixSignalRegistration> registrations;
+
+    public StopSignals() => registrations =
+        [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal => PosixSignalRegistration.Create(signal, Stop))];
+
+    public CancellationToken Token => stop.Token;
+
+    public void Dispose()
+    {
+        registrations.ForEach(registration => registration.Dispose());
+        stop.Dispose();
+    }
+
+    private void Stop(PosixSignalContext signal)
+    {
+        signal.Cancel = true;
+        stop.Cancel();
     }
 }
 
@@ -93,6 +120,10 @@ internal static class Failures
         catch (Exception error) when (error is MigrationException or EmbeddedPostgresException)
         {
             return Tell(error.Message, 1);
+        }
+        catch (OperationCanceledException)
+        {
+            return Tell("Stopped.", 1);
         }
         catch (NpgsqlException error)
         {

@@ -64,10 +64,11 @@ internal static class OrganizationsCommand
 
     private static Task<int> WithDatabase(Func<NpgsqlConnection, Task<int>> run) => Failures.Explained(async () =>
     {
+        using var signals = new StopSignals();
         var configuration = Application.CreateBuilder([]).Configuration;
-        await using var embedded = await HostCommand.DatabaseOf(configuration);
+        await using var embedded = await HostCommand.DatabaseOf(configuration, signals.Token);
         var connectionString = Database.ConnectionString(configuration);
-        await Migrations.Apply(connectionString, Application.MigrationScripts, CancellationToken.None);
+        await Migrations.Apply(connectionString, Application.MigrationScripts, signals.Token);
         await using var database = Database.ForRequests(connectionString);
         await using var connection = await database.OpenConnectionAsync();
         return await run(connection);

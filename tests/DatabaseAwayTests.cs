@@ -5,6 +5,26 @@ namespace CallOrchestration.Tests;
 
 public sealed class DatabaseAwayTests(TestPostgres postgres)
 {
+    [Fact]
+    public async Task A_server_that_only_reads_is_left_as_soon_as_another_can_be_had()
+    {
+        await using var host = await TestHost.Start(postgres);
+        var acme = await host.AddOrganization();
+        await using var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        var database = await connection.QuerySingleAsync<string>("select current_database()");
+
+        // As after a failover: every connection of now reads only, and a new one would write again.
+        await connection.ExecuteAsync($"alter database {database} set default_transaction_read_only = on");
+        await connection.ExecuteAsync("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
+        Answer refused;
+        do refused = await acme.Get("/api/calls");
+        while (refused.Status == HttpStatusCode.ServiceUnavailable);
+        await connection.ExecuteAsync($"alter database {database} reset default_transaction_read_only");
+
+        (await acme.Post("/api/calls/outbound", new { from = Acme.Phone, to = Acme.Customer })).ShouldBeProblem(HttpStatusCode.ServiceUnavailable);
+        (await acme.Post("/api/calls/outbound", new { from = Acme.Phone, to = Acme.Customer })).Status.ShouldBe(HttpStatusCode.Created);
+    }
+
     [Theory]
     [InlineData("fast")]
     [InlineData("immediate")]

@@ -16,16 +16,16 @@ public sealed partial class LifecycleTests
     public async Task Every_life_of_a_call_is_played_and_proved()
     {
         using var directory = new TestDirectory("lifecycle");
-        using var host = Start(directory, "Host", ["--urls", "http://127.0.0.1:0"], ("Retry__Delay", "00:00:01"), ("Logging__LogLevel__Default", "Trace"));
-        var url = await Banner(host);
+        await using var host = Start(directory, "Host", ["--urls", "http://127.0.0.1:0"], ("Retry__Delay", "00:00:01"), ("Logging__LogLevel__Default", "Trace"));
+        var url = await host.Url();
         var connectionString = (await File.ReadAllTextAsync(Path.Combine(directory.Path, ".data", "connection-string"), TestContext.Current.CancellationToken)).Trim();
         var reportFile = Path.Combine(directory.Path, "report.json");
 
-        using var simulator = Start(
-            directory, "Simulator", ["lifecycle", "--url", url, "--seed", $"{Seed}", "--speed", "50", "--database", connectionString, "--report", reportFile]);
-        var played = await End(simulator);
+        await using var simulator = Start(
+            directory, "Simulator", ["lifecycle", "--url", url, "--seed", $"{Seed}", "--speed", "50", "--database", ".data/connection-string", "--report", reportFile]);
+        var (exitCode, played) = await simulator.End();
 
-        simulator.ExitCode.ShouldBe(0, played);
+        exitCode.ShouldBe(0, played);
         played.ShouldContain($"seed {Seed}");
         var scenarios = JsonNode.Parse(await File.ReadAllTextAsync(reportFile, TestContext.Current.CancellationToken))!["scenarios"]!.AsArray();
         scenarios.Count.ShouldBeGreaterThanOrEqualTo(28);
@@ -42,8 +42,8 @@ public sealed partial class LifecycleTests
                 rows.Value.ShouldMatchApproved(match => match.WithDiscriminator(rows.Key).SubFolder("snapshots").NoDiff())))]);
         }
 
-        var log = await Stop(host);
-        host.ExitCode.ShouldBe(0, log);
+        var (stopped, log) = await host.Stop();
+        stopped.ShouldBe(0, log);
         File.Exists(Path.Combine(directory.Path, ".data", "postgres", "postmaster.pid")).ShouldBeFalse("PostgreSQL stops with its host");
         ShouldKeepSecrets(AfterBanner(log), scenarios.ToJsonString());
         var postgresLogs = Directory.GetFiles(Path.Combine(directory.Path, ".data"), "*log*", SearchOption.AllDirectories);
@@ -55,16 +55,16 @@ public sealed partial class LifecycleTests
     public async Task A_simulator_without_a_host_says_so_in_a_sentence()
     {
         using var directory = new TestDirectory("no-host");
-        using var simulator = Start(directory, "Simulator", ["lifecycle", "--url", "http://127.0.0.1:9"]);
+        await using var simulator = Start(directory, "Simulator", ["lifecycle", "--url", "http://127.0.0.1:9"]);
 
-        var said = await End(simulator);
+        var (exitCode, said) = await simulator.End();
 
-        simulator.ExitCode.ShouldBe(1, said);
+        exitCode.ShouldBe(1, said);
         said.ShouldNotContain("   at ");
         said.Trim().Split('\n').Length.ShouldBeLessThan(5, said);
     }
 
-    private static Process Start(TestDirectory directory, string program, string[] arguments, params (string Name, string Value)[] environment)
+    private static Program Start(TestDirectory directory, string program, string[] arguments, params (string Name, string Value)[] environment)
     {
         // Each from its own output, as people run it: tests/bin/Release/net10.0 and, say, host/bin/Release/net10.0 are alike.
         var assembly = Path.GetFullPath(Path.Combine(
@@ -80,43 +80,47 @@ public sealed partial class LifecycleTests
             RedirectStandardError = true,
         };
         foreach (var (name, value) in environment) start.Environment[name] = value;
-        return Process.Start(start)!;
+        return new(Process.Start(start)!);
     }
 
-    private static async Task<string> Banner(Process host)
+    /// <summary>A process that ends with its test, however the test ends.</summary>
+    private sealed class Program(Process process) : IAsyncDisposable
     {
-        using var limit = new CancellationTokenSource(Longest);
-        while (await host.StandardOutput.ReadLineAsync(limit.Token) is { } line)
+        /// <summary>Reads the host's banner up to its address.</summary>
+        public async Task<string> Url()
         {
-            if (Address().Match(line) is { Success: true } found) return found.Value;
+            using var limit = new CancellationTokenSource(Longest);
+            while (await process.StandardOutput.ReadLineAsync(limit.Token) is { } line)
+            {
+                if (Address().Match(line) is { Success: true } found) return found.Value;
+            }
+
+            throw new InvalidOperationException("The host ended before it ran: " + await process.StandardError.ReadToEndAsync(limit.Token));
         }
 
-        throw new InvalidOperationException("The host ended before it ran: " + await host.StandardError.ReadToEndAsync(limit.Token));
-    }
-
-    private static async Task<string> Stop(Process host)
-    {
-        using var kill = Process.Start("bash", ["-c", $"kill -TERM {host.Id}"]);
-        return await End(host);
-    }
-
-    private static async Task<string> End(Process process)
-    {
-        using var limit = new CancellationTokenSource(Longest);
-        try
+        public async Task<(int ExitCode, string Said)> End()
         {
+            using var limit = new CancellationTokenSource(Longest);
             var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(limit.Token), process.StandardError.ReadToEndAsync(limit.Token));
             await process.WaitForExitAsync(limit.Token);
-            return string.Concat(await output);
+            return (process.ExitCode, string.Concat(await output));
         }
-        finally
+
+        public async Task<(int ExitCode, string Said)> Stop()
         {
-            if (!process.HasExited) process.Kill(entireProcessTree: true);
+            using var kill = Process.Start("bash", ["-c", $"kill -TERM {process.Id}"]);
+            return await End();
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            if (!process.HasExited) await Stop();
+            process.Dispose();
         }
     }
 
     // The banner tells the demo organization's key, token and number, which everybody knows.
-    private static string AfterBanner(string log) => log[(log.IndexOf("connection-string", StringComparison.Ordinal) + 1)..];
+    private static string AfterBanner(string log) => log[(log.IndexOf(".data/connection-string", StringComparison.Ordinal) + 1)..];
 
     private static void ShouldKeepSecrets(string log, string report)
     {

@@ -10,6 +10,9 @@ public sealed class SchedulerDatabase(NpgsqlDataSource source) : IAsyncDisposabl
     /// <summary>Opens a connection of the scheduler's pool.</summary>
     public ValueTask<NpgsqlConnection> OpenConnection(CancellationToken cancellation) => source.OpenConnectionAsync(cancellation);
 
+    /// <summary>After an error that says that the server only reads, as a former primary does after a failover: the next connection is a new one.</summary>
+    public void LeaveReadOnlyServer(Exception error) => Database.LeaveReadOnlyServer(source, error);
+
     /// <inheritdoc />
     public ValueTask DisposeAsync() => source.DisposeAsync();
 }
@@ -59,6 +62,12 @@ public static class Database
     public static SchedulerDatabase ForScheduler(string connectionString) =>
         new(Source(connectionString, "call-orchestration scheduler", ServerLimits + ByIndexOnly, SchedulerConnections));
 
+    // The driver does not count 25006 as broken: the pool would hand out the same read-only connections for ever.
+    internal static void LeaveReadOnlyServer(NpgsqlDataSource source, Exception error)
+    {
+        if (error is PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction }) source.Clear();
+    }
+
     private static NpgsqlDataSource Source(string connectionString, string name, string limits, int connections)
     {
         var given = new NpgsqlConnectionStringBuilder(connectionString);
@@ -74,6 +83,7 @@ public static class Database
             KeepAlive = 30,
             MaxAutoPrepare = 60,
             NoResetOnClose = true,
+            HostRecheckSeconds = 1,
         });
     }
 }

@@ -58,6 +58,7 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
             catch (NpgsqlException error) when (DatabaseAway.Is(error))
             {
                 failures++;
+                database.LeaveReadOnlyServer(error);
                 if (records.All(record => time.GetElapsedTime(record.Call.ClaimedAt) > timers.AnswerTimeout))
                 {
                     logger.LogError("The results of {Count} dials could not be recorded in time; the watchdog ends the calls.", records.Count);

@@ -5,7 +5,7 @@ using Npgsql;
 namespace CallOrchestration.Scheduling;
 
 /// <summary>A loop that no error ends: it logs, backs off and goes on, since a loop that dies silently leaves every call undone.</summary>
-internal abstract class Loop(ILogger logger, TimeProvider time) : BackgroundService
+internal abstract class Loop(SchedulerDatabase database, ILogger logger, TimeProvider time) : BackgroundService
 {
     /// <summary>Does one round and sleeps until the next.</summary>
     protected abstract Task RunAndSleep(CancellationToken cancellation);
@@ -29,6 +29,7 @@ internal abstract class Loop(ILogger logger, TimeProvider time) : BackgroundServ
             catch (Exception error)
             {
                 failures++;
+                database.LeaveReadOnlyServer(error);
                 logger.LogWarning(
                     "A round failed ({Error}), {Failures} in a row; it goes on.",
                     (error as NpgsqlException)?.SqlState ?? error.GetType().Name,
@@ -41,7 +42,8 @@ internal abstract class Loop(ILogger logger, TimeProvider time) : BackgroundServ
 
 /// <summary>Triggers due calls, and sleeps until the next one is due.</summary>
 internal sealed class TriggerLoop(
-    TriggerDueCalls trigger, DueSignal signal, SchedulerSettings settings, ILogger<TriggerLoop> logger, TimeProvider time) : Loop(logger, time)
+    TriggerDueCalls trigger, DueSignal signal, SchedulerSettings settings, SchedulerDatabase database, ILogger<TriggerLoop> logger, TimeProvider time)
+    : Loop(database, logger, time)
 {
     // Something is due that could not be claimed: another host or a webhook holds its lock for a moment.
     private static readonly TimeSpan LockedForAMoment = TimeSpan.FromMilliseconds(5);
@@ -53,15 +55,21 @@ internal sealed class TriggerLoop(
         if (triggered.Full) return;
 
         var (dueAt, wait) = await trigger.NextDue(cancellation);
-        var sleep = wait is not { } until || until > settings.Interval ? settings.Interval : until;
-        await signal.Sleep(dueAt ?? DateTime.MaxValue, sleep > LockedForAMoment || triggered.Claimed > 0 ? Max(sleep, TimeSpan.Zero) : LockedForAMoment, cancellation);
+        var sleep = wait switch
+        {
+            null => settings.Interval,
+            { } until when until > settings.Interval => settings.Interval,
+            { } until when until > TimeSpan.Zero => until,
+            _ => triggered.Claimed > 0 ? TimeSpan.Zero : LockedForAMoment,
+        };
+        await signal.Sleep(dueAt ?? DateTime.MaxValue, sleep, cancellation);
     }
-
-    private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
 }
 
 /// <summary>Ends overdue calls, at the interval.</summary>
-internal sealed class WatchdogLoop(EndOverdueCalls end, SchedulerSettings settings, ILogger<WatchdogLoop> logger, TimeProvider time) : Loop(logger, time)
+internal sealed class WatchdogLoop(
+    EndOverdueCalls end, SchedulerSettings settings, SchedulerDatabase database, ILogger<WatchdogLoop> logger, TimeProvider time)
+    : Loop(database, logger, time)
 {
     private readonly TimeProvider time = time;
 

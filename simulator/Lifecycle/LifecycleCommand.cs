@@ -34,9 +34,9 @@ internal static class LifecycleCommand
 
     private static readonly Option<string?> Database = new("--database")
     {
-        Description = "Connection string of the host's PostgreSQL. With it, the rows are read and checked too.",
+        Description = "Connection string of the host's PostgreSQL, or a file with it. With it, the rows are read and checked too.",
         HelpName = "CONNECTION",
-        CustomParser = Parsed(ConnectionString, "a connection string as Npgsql reads it, such as \"Host=localhost;Database=calls\"", secret: true),
+        CustomParser = Parsed(ConnectionString, "a connection string as Npgsql reads it, such as \"Host=localhost;Database=calls\", or a file with one", secret: true),
     };
 
     private static readonly Option<int?> Seed = new("--seed")
@@ -108,9 +108,11 @@ internal static class LifecycleCommand
     {
         try
         {
+            // A file keeps the password off the command line, which every user of the machine can read.
+            if (File.Exists(text)) text = File.ReadAllText(text).Trim();
             return new NpgsqlConnectionStringBuilder(text).Host is { Length: > 0 } ? text : null;
         }
-        catch (Exception wrong) when (wrong is ArgumentException or FormatException)
+        catch (Exception wrong) when (wrong is ArgumentException or FormatException or IOException or UnauthorizedAccessException)
         {
             return null;
         }
