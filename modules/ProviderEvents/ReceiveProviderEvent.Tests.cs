@@ -49,6 +49,19 @@ public sealed class ReceiveProviderEventTests(TestPostgres postgres, ReceiveProv
     }
 
     [Fact]
+    public async Task The_answer_of_the_second_leg_changes_nothing()
+    {
+        var acme = await host.AddOrganization();
+        var (id, sid) = await acme.Dialled();
+        (await acme.Event(("CallSid", sid!), ("EventType", "answered"), ("Status", "in-progress"))).Applied.ShouldBeTrue();
+        var before = await acme.Read(id);
+
+        (await acme.Event(("CallSid", sid!), ("EventType", "answered"), ("Status", "in-progress"))).Applied.ShouldBeFalse();
+
+        Unchanging(await acme.Read(id)).ShouldBe(Unchanging(before));
+    }
+
+    [Fact]
     public async Task A_call_that_rings_out_is_tried_once_more_after_the_delay()
     {
         await using var slow = await TestHost.Start(postgres, null, new TestDialer());
