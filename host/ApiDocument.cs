@@ -34,7 +34,8 @@ internal static class ApiDocument
 
     public static void MapApiDocument(this WebApplication app)
     {
-        app.MapOpenApi("/openapi/{documentName}.json");
+        // The one document by its name: any other is a 404 like every other.
+        app.MapOpenApi("/openapi/v1.json");
         app.UseSwaggerUI(page =>
         {
             page.RoutePrefix = "swagger";

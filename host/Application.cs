@@ -43,6 +43,13 @@ internal static class Application
         Settings.Of(builder).RefuseUnknown();
 
         var app = builder.Build();
+        // Everything here has one representation. The framework would tell an error as plain text, or as a bare 500, to a client that
+        // says it accepts no JSON.
+        app.Use((context, next) =>
+        {
+            context.Request.Headers.Remove("Accept");
+            return next(context);
+        });
         app.UseExceptionHandler();
         app.UseStatusCodePages();
         // Said here, or the framework would put both before the exception handler, and a database that is away would be a bare 500.

@@ -41,7 +41,7 @@ public sealed class OpenApiTests(TestHost host) : IClassFixture<TestHost>
             route.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(method => $"{method} /{route.RoutePattern.RawText!.Trim('/')}"));
 
         // The webhooks' HEAD is told in words.
-        var told = routes.Where(route => !route.StartsWith("HEAD ", StringComparison.Ordinal)).Except(["GET /openapi/{documentName}.json"]);
+        var told = routes.Where(route => !route.StartsWith("HEAD ", StringComparison.Ordinal)).Except(["GET /openapi/v1.json"]);
         (await Operations()).Select(operation => $"{operation.Method} {operation.Path}").ShouldBe(told, ignoreOrder: true);
     }
 

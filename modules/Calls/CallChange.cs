@@ -35,7 +35,7 @@ internal sealed class CallChange
         DateTimeOffset time = default;
         var moves = request.NextActionAt.ValueKind != JsonValueKind.Undefined;
         var clears = request.NextActionAt.ValueKind == JsonValueKind.Null;
-        if (moves && !clears && !(request.NextActionAt.ValueKind == JsonValueKind.String && Rfc3339.TryParse(request.NextActionAt.GetString()!, out time)))
+        if (moves && !clears && !(Text(request.NextActionAt) is { } text && Rfc3339.TryParse(text, out time)))
             errors["next_action_at"] = [Rfc3339.Expected];
         else if (moves && status is not null && status != CallStatus.Pending)
             errors["next_action_at"] = [$"cannot be set together with the status {status}"];
@@ -60,6 +60,9 @@ internal sealed class CallChange
     public ProblemDetails? ConflictWith(Call call)
     {
         var stays = Status is null || (Status == CallStatus.Pending && call.Status == CallStatus.Pending);
+        // Called off means never dialled, and an outbound call in progress has been.
+        if (Status == CallStatus.Completed && outcome == CallOutcome.Canceled && call is { Status: CallStatus.InProgress, Direction: CallDirection.Outbound })
+            return Conflict($"The call is {call.Status} and can no longer be {outcome}.");
         if (!stays && (Status == CallStatus.Pending || !CallLifecycle.IsLegal(call.Direction, call.Status, Status!, OutcomeFor(call))))
             return Conflict($"The call is {call.Status} and cannot become {Status}{(OutcomeFor(call) is { } end ? $" ({end})" : "")}.");
         if (MovesTime && call.Status != CallStatus.Pending)
@@ -95,7 +98,11 @@ internal sealed class CallChange
     public string? MetadataOf(Call call, Dictionary<string, string[]> errors)
     {
         if (metadata.ValueKind == JsonValueKind.Undefined) return call.Metadata;
-        var merged = Merge(call.Metadata is null ? null : JsonNode.Parse(call.Metadata), metadata)?.ToJsonString(Readable);
+        var present = call.Metadata is null ? null : JsonNode.Parse(call.Metadata);
+        var after = Merge(present?.DeepClone(), metadata);
+        // Where nothing changes the text stays as the client once gave it.
+        if (after is not null && present is not null && JsonNode.DeepEquals(after, present)) return call.Metadata;
+        var merged = after?.ToJsonString(Readable);
         if (merged is not null && Encoding.UTF8.GetByteCount(merged) > InsertCall.MetadataBytes)
             errors["metadata"] = [$"may have at most {InsertCall.MetadataBytes} bytes"];
         return merged;
@@ -119,8 +126,10 @@ internal sealed class CallChange
     private static string? Word(JsonElement sent, string field, IReadOnlyList<string> words, Dictionary<string, string[]> errors)
     {
         if (sent.ValueKind == JsonValueKind.Undefined) return null;
-        if (sent.ValueKind == JsonValueKind.String && words.Contains(sent.GetString()!)) return sent.GetString();
+        if (Text(sent) is { } word && words.Contains(word)) return word;
         errors[field] = [$"must be {string.Join(", ", words)}"];
         return null;
     }
+
+    private static string? Text(JsonElement sent) => sent.ValueKind == JsonValueKind.String && InsertCall.IsText(sent) ? sent.GetString() : null;
 }

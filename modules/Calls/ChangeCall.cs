@@ -58,7 +58,7 @@ internal static class ChangeCall
         if (change.MovesTime && call.Direction == CallDirection.Inbound) errors["next_action_at"] = ["must be absent: an inbound call is never dialled"];
         if (errors.Count > 0) return Problems.Invalid(errors);
 
-        if (change.Status is not null || change.MovesTime || metadata != call.Metadata)
+        if ((change.Status ?? call.Status) != call.Status || change.MovesTime || metadata != call.Metadata)
         {
             call = await connection.QuerySingleAsync<Row>(UpdateSql, new
             {

@@ -1,7 +1,8 @@
-using System.Security.Cryptography;
 using System.Runtime.InteropServices;
-using System.Text.Unicode;
+using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using System.Text.Unicode;
 using Dapper;
 using FluentValidation;
 using Microsoft.AspNetCore.Http;
@@ -22,7 +23,7 @@ public sealed record NewCall(string Direction, string From, string To, bool Dial
 /// <summary>
 /// Creates a PENDING call, once for each Idempotency-Key. Both POSTs of calls end here, so that a key means the same on either.
 /// </summary>
-public static class InsertCall
+public static partial class InsertCall
 {
     /// <summary>The header by which a client makes its request safe to repeat.</summary>
     public const string IdempotencyKey = "Idempotency-Key";
@@ -90,10 +91,15 @@ public static class InsertCall
     public static IRuleBuilderOptions<T, string?> IsE164<T>(this IRuleBuilder<T, string?> rule) =>
         rule.Must(PhoneNumber.IsE164).WithMessage(PhoneNumber.Expected);
 
-    // The JSON reader does not look into strings: bytes that are no UTF-8 would only be noticed when they become text.
-    internal static bool IsText(JsonElement value) => Utf8.IsValid(JsonMarshal.GetRawUtf8Value(value));
+    // The JSON reader does not look into strings: bytes that are no UTF-8, and half a surrogate pair (\ud800), would only be noticed
+    // when they become text.
+    internal static bool IsText(JsonElement value) =>
+        Utf8.IsValid(JsonMarshal.GetRawUtf8Value(value)) && WithoutHalfPairs().IsMatch(value.GetRawText());
 
-    internal const string NotText = "must be UTF-8";
+    internal const string NotText = "must be UTF-8, without half surrogate pairs";
+
+    [GeneratedRegex(@"\A(?>(?:[^\\]|\\[^u]|\\u(?![dD][89a-fA-F]).{4}|\\u[dD][89abAB]..\\u[dD][c-fC-F]..)*)\z", RegexOptions.Singleline)]
+    private static partial Regex WithoutHalfPairs();
 
     private static bool IsKey(string? key) =>
         key is { Length: > 0 and <= IdempotencyKeyLength } && key.All(character => character is >= ' ' and <= '~');

@@ -124,7 +124,10 @@ internal static class ListCalls
             if (!Base64Url.IsValid(text, out var length) || length != cursor.Length) return false;
             Base64Url.DecodeFromChars(text, cursor);
             if (!cursor[PayloadBytes..].SequenceEqual(Checksum(cursor[..PayloadBytes], caller))) return false;
-            parameters.Add("createdAt", new DateTime(BinaryPrimitives.ReadInt64BigEndian(cursor), DateTimeKind.Utc));
+            // The checksum holds no secret: whoever computes it may still ask for a time that does not exist.
+            var ticks = BinaryPrimitives.ReadInt64BigEndian(cursor);
+            if (ticks < Rfc3339.Earliest.Ticks || ticks >= Rfc3339.Latest.Ticks) return false;
+            parameters.Add("createdAt", new DateTime(ticks, DateTimeKind.Utc));
             parameters.Add("id", new Guid(cursor.Slice(sizeof(long), 16), bigEndian: true));
             return true;
         }

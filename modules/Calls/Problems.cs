@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Logging;
+using Microsoft.Net.Http.Headers;
 using Npgsql;
 
 namespace CallOrchestration.Calls;
@@ -52,11 +53,16 @@ internal sealed partial class ProblemHandler(IProblemDetailsService problems, Np
             BadHttpRequestException bad => FromRequest(bad),
             NpgsqlException error when DatabaseAway.Is(error) => Unavailable(context, error),
             OperationCanceledException when context.RequestAborted.IsCancellationRequested => new() { Status = StatusCodes.Status499ClientClosedRequest },
+            // The framework knows no encoding of that name, and says so only by an exception of its own.
+            InvalidOperationException when HasUnknownCharset(context.Request) => new() { Status = StatusCodes.Status415UnsupportedMediaType },
             _ => Ours(exception),
         };
         context.Response.StatusCode = problem.Status!.Value;
         return await problems.TryWriteAsync(new() { HttpContext = context, ProblemDetails = problem });
     }
+
+    private static bool HasUnknownCharset(HttpRequest request) =>
+        MediaTypeHeaderValue.TryParse(request.ContentType, out var type) && type.Charset.HasValue && type.Encoding is null;
 
     private static ProblemDetails FromRequest(BadHttpRequestException bad) => bad switch
     {
@@ -66,21 +72,19 @@ internal sealed partial class ProblemHandler(IProblemDetailsService problems, Np
         _ => new ProblemDetails { Status = bad.StatusCode, Title = NotValid, Detail = bad.Message },
     };
 
-    // System.Text.Json names the place in its path ($.metadata.x), save an unknown or repeated field, which only its message names.
+    // System.Text.Json names the place in its path: $.metadata.x, and $['it''s'] where a name is not a plain word.
     private static HttpValidationProblemDetails FromJson(JsonException json)
     {
-        var named = NamedField().Match(json.Message);
         var path = FirstField().Match(json.Path ?? "");
-        var (field, message) = (named, path) switch
+        if (!path.Success) return Invalid("body", NoObject);
+        return Invalid(path.Groups["name"].Value, json.Message switch
         {
-            ({ Success: true }, _) when json.Message.Contains("could not be mapped", StringComparison.Ordinal) => (named.Groups["name"].Value, "is not a field of this request"),
-            ({ Success: true }, _) when json.Message.StartsWith("Duplicate", StringComparison.Ordinal) => (named.Groups["name"].Value, "stands here twice"),
-            (_, { Success: true }) when json.Message == Rfc3339.Expected => (path.Groups["name"].Value, Rfc3339.Expected),
-            (_, { Success: true }) when json.Message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal) => (path.Groups["name"].Value, "has a value of the wrong type"),
-            (_, { Success: true }) => (path.Groups["name"].Value, "is not valid JSON here"),
-            _ => ("body", NoObject),
-        };
-        return Invalid(field, message);
+            Rfc3339.Expected => Rfc3339.Expected,
+            var message when message.Contains("could not be mapped", StringComparison.Ordinal) => "is not a field of this request",
+            var message when message.StartsWith("Duplicate", StringComparison.Ordinal) => "stands here twice, or holds a field twice",
+            var message when message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal) => "has a value of the wrong type",
+            _ => "is not valid JSON here",
+        });
     }
 
     private static HttpValidationProblemDetails Invalid(string field, string message) =>
@@ -105,10 +109,7 @@ internal sealed partial class ProblemHandler(IProblemDetailsService problems, Np
         ? $"PostgreSQL {error.SqlState} {error.ConstraintName}"
         : exception.GetType().Name;
 
-    [GeneratedRegex("property '(?<name>[^']*)'")]
-    private static partial Regex NamedField();
-
-    [GeneratedRegex(@"\A\$\.(?<name>[A-Za-z0-9_-]+)")]
+    [GeneratedRegex(@"\A\$(?:\.(?<name>[^.\[]+)|\['(?<name>.*?)'\](?=\z|[.\[]))", RegexOptions.Singleline)]
     private static partial Regex FirstField();
 }
 

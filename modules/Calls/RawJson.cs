@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 
 namespace CallOrchestration.Calls;
 
@@ -20,7 +21,7 @@ internal sealed class RawJson : JsonConverter<string>
 /// RFC 3339. Read with any offset, but never without one: a time without a zone would mean another moment on another host.
 /// Written in UTC with a Z.
 /// </summary>
-internal sealed class Rfc3339 : JsonConverter<DateTimeOffset>
+internal sealed partial class Rfc3339 : JsonConverter<DateTimeOffset>
 {
     // Beyond these PostgreSQL's driver would turn a time into infinity.
     internal static readonly DateTimeOffset Earliest = new(1970, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -31,12 +32,21 @@ internal sealed class Rfc3339 : JsonConverter<DateTimeOffset>
     internal static bool TryParse(string text, out DateTimeOffset time)
     {
         time = default;
-        // The length rules out what .NET takes besides: a date alone, or a time without seconds and zone.
-        var zone = text.Length > 19 && text[10] is 'T' or 't' ? text[19..].TrimStart('.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9') : "";
-        return (zone is "Z" or "z" || (zone.Length == 6 && zone[0] is '+' or '-' && zone[3] == ':'))
-            && DateTimeOffset.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.None, out time)
-            && time >= Earliest && time < Latest;
+        // .NET takes much besides: a date alone, a time without a zone, slashes.
+        if (!Form().IsMatch(text)
+            || !DateTimeOffset.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.None, out time)
+            || time < Earliest || time >= Latest)
+        {
+            return false;
+        }
+
+        // PostgreSQL keeps microseconds: what is answered before it was stored must not know more.
+        time = time.AddTicks(-(time.Ticks % TimeSpan.TicksPerMicrosecond));
+        return true;
     }
+
+    [GeneratedRegex(@"\A[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})\z")]
+    private static partial Regex Form();
 
     public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         reader.TokenType == JsonTokenType.String && TryParse(reader.GetString()!, out var time) ? time : throw new JsonException(Expected);

@@ -34,8 +34,9 @@ public sealed class Settings
     public TimeSpan Duration(string key, TimeSpan standard, TimeSpan least, TimeSpan most)
     {
         if (Text(key) is not { } text) return standard;
-        // "c" alone: .NET would otherwise read a bare 5 as five days.
-        return TimeSpan.TryParseExact(text, "c", CultureInfo.InvariantCulture, out var span) && span >= least && span <= most
+        // The colons: .NET reads a bare 5 as five days, and 00:05 as five minutes where seconds may be meant.
+        return text.Count(character => character == ':') == 2 && TimeSpan.TryParseExact(text, "c", CultureInfo.InvariantCulture, out var span)
+            && span >= least && span <= most
             ? span
             : throw new SettingException(key, $"takes a time span from {least:c} to {most:c}, written as hours:minutes:seconds such as {standard:c}");
     }

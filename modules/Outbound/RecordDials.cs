@@ -120,7 +120,8 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
         """
         with result as (
             select *
-            from unnest(@ids, @claims, @attempts, @events, @providerCallIds, @waits, @details)
+            from unnest(
+                @ids::uuid[], @claims::integer[], @attempts::integer[], @events::text[], @providerCallIds::text[], @waits::interval[], @details::jsonb[])
                 as r (id, claim, attempt, event, provider_call_id, wait, details)
         ),
         target as materialized (

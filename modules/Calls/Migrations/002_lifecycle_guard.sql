@@ -63,7 +63,8 @@ begin
             using errcode = 'check_violation', table = 'calls', constraint = 'calls_lifecycle';
     end if;
 
-    if entries < jsonb_array_length(old.history) then
+    -- Compared as text, in which jsonb writes equal entries equally: all that was there is the beginning of what is there now.
+    if not starts_with(new.history::text, left(old.history::text, -1)) then
         raise exception 'the history of a call is only added to'
             using errcode = 'check_violation', table = 'calls', constraint = 'calls_history_only_grows';
     end if;
