@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using CallOrchestration.Simulator;
 using CallOrchestration.Simulator.Lifecycle;
+using CallOrchestration.Simulator.Provider;
 
 // The marks and borders of the tables are not ASCII, whatever the locale says.
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
@@ -9,6 +10,8 @@ Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false
 var root = new RootCommand("Plays the telephony provider against a running host, over HTTP, and checks what the host made of it.")
 {
     LifecycleCommand.Create(),
+    ExotelCommand.Create(),
+    InboundCommand.Create(),
 };
 
 // To give no command at all is a question, not a mistake.

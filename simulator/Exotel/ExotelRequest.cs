@@ -15,10 +15,10 @@ internal enum Wire
 
 internal static class ExotelRequest
 {
-    /// <param name="url">The webhook's address, with its token in the query.</param>
+    /// <param name="url">The webhook's address, with its token, if it has one, in the query.</param>
     public static HttpRequestMessage To(string url, Payload payload, Wire wire) => wire switch
     {
-        Wire.Query => new(HttpMethod.Get, $"{url}&{Encode(payload)}"),
+        Wire.Query => new(HttpMethod.Get, $"{url}{(url.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{Encode(payload)}"),
         Wire.Multipart => new(HttpMethod.Post, url) { Content = Multipart(payload) },
         Wire.UrlEncoded => new(HttpMethod.Post, url) { Content = Text(Encode(payload), "application/x-www-form-urlencoded") },
         Wire.Json => new(HttpMethod.Post, url) { Content = Text(payload.Nested().ToJsonString(), "application/json") },

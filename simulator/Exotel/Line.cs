@@ -5,7 +5,7 @@ namespace CallOrchestration.Simulator.Exotel;
 /// <summary>One call as the provider knows it. Numbers are E.164 here; the payloads spell them as Exotel does.</summary>
 internal sealed record Line(string CallSid, string Customer, string ExoPhone, DateTimeOffset Began)
 {
-    private const string CallSidEndings = "0123456789abcdefghijklmnopqrstuvwxyz";
+    private const string CallSidEndings = "ghijklmnopqrstuvwxyz";
 
     private static readonly TimeSpan IndianStandardTime = new(5, 30, 0);
 

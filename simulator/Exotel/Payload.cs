@@ -31,7 +31,7 @@ internal sealed record Payload(params (string Key, object? Value)[] Fields)
         return json;
     }
 
-    private string? Value(string key) => Array.Find(Fields, field => field.Key == key).Value as string;
+    public string? Value(string key) => Array.Find(Fields, field => field.Key == key).Value as string;
 
     private static void Put(JsonNode into, ReadOnlySpan<string> path, JsonNode? value)
     {

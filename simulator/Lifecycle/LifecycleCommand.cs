@@ -1,7 +1,7 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 using Npgsql;
+using static CallOrchestration.Simulator.Takes;
 
 namespace CallOrchestration.Simulator.Lifecycle;
 
@@ -99,11 +99,6 @@ internal static class LifecycleCommand
         return command;
     }
 
-    private static Uri? Address(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0 ? uri : null;
-
-    private static string? Secret(string text) => text.Length > 0 && text.All(letter => letter is > ' ' and <= '~') ? text : null;
-
     private static string? ConnectionString(string text)
     {
         try
@@ -116,23 +111,5 @@ internal static class LifecycleCommand
         {
             return null;
         }
-    }
-
-    private static double? Number(string text, double least, double most) =>
-        double.TryParse(text, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most ? number : null;
-
-    private static Func<ArgumentResult, T?> Parsed<T>(Func<string, T?> read, string takes, bool secret = false)
-        where T : class => result => read(Word(result)) ?? Refuse<T>(result, takes, secret);
-
-    private static Func<ArgumentResult, T?> ParsedValue<T>(Func<string, T?> read, string takes)
-        where T : struct => result => read(Word(result)) ?? Refuse<T?>(result, takes, secret: false);
-
-    private static string Word(ArgumentResult result) => result.Tokens[0].Value;
-
-    private static T? Refuse<T>(ArgumentResult result, string takes, bool secret)
-    {
-        var option = (result.Parent as OptionResult)?.Option.Name;
-        result.AddError(secret ? $"{option} takes {takes}." : $"{option} takes {takes}, not '{Word(result)}'.");
-        return default;
     }
 }
