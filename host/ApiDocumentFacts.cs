@@ -168,6 +168,7 @@ internal static class ApiDocumentFacts
         ["CallChange.Request"] = "A JSON merge patch: what is absent stays as it is.",
         ["ReceiveInboundCall.Response"] = "The call that the request is about.",
         ["AppliedEvent"] = "What the call is after the event.",
+        ["CallConnection"] = "What a customer who answers is connected with: exactly one of the three.",
         ["Health.State"] = "How the host is.",
     };
 
@@ -191,6 +192,11 @@ internal static class ApiDocumentFacts
         ["duration_seconds"] = new(Least: 0),
         ["recording_url"] = new(Format: "uri"),
         ["metadata"] = new(Type: JsonSchemaType.Object | Nullable),
+        ["connect"] = new("What the customer who answers is connected with; null: what the host's settings say."),
+        ["flow_url"] = new("A call flow of the provider's account.", Format: "uri"),
+        ["stream_url"] = new("A websocket that talks, for voice bots: ws or wss.", Format: "uri"),
+        ["number"] = new("A second number, E.164.", Pattern: E164),
+        ["dialing_paused"] = new("Why this host dials nothing at present; absent or null where it does."),
         ["revision"] = new(Least: 1),
         ["history"] = new(Most: 64),
         ["history_dropped"] = new(Least: 0),
@@ -231,7 +237,11 @@ internal static class ApiDocumentFacts
     public static Field? FieldOf(string schema, string name) => Fields.GetValueOrDefault($"{schema}.{name}") ?? Fields.GetValueOrDefault(name);
 
     /// <summary>Every other field of an answer is always there, if need be with null.</summary>
-    public static readonly HashSet<string> SometimesAbsent = ["ReadCall.HistoryEntry.applied", "ReadCall.HistoryEntry.details"];
+    public static readonly HashSet<string> SometimesAbsent =
+    [
+        "ReadCall.HistoryEntry.applied", "ReadCall.HistoryEntry.details", "Health.State.dialing_paused",
+        "CallConnection.flow_url", "CallConnection.stream_url", "CallConnection.number",
+    ];
 
     private static readonly (string, Field)[] ProblemFields =
     [
@@ -359,6 +369,10 @@ internal static class ApiDocumentFacts
                       "metadata": { "customer": "C-1001" }
                     }
                     """),
+                new("Connect the customer with a bot",
+                    """
+                    { "from": "+918047110000", "to": "+919900000001", "connect": { "stream_url": "wss://bots.example.com/reminder" } }
+                    """),
             ],
             Headers = ["Location", "ETag", InsertCall.IdempotencyReplayed],
             Examples = [new("A call that will be dialled", Pending)],
@@ -388,7 +402,7 @@ internal static class ApiDocumentFacts
                   "as_of": "2027-01-01T09:00:30.5Z", "total": 12, "by_status": { "PENDING": 3, "IN_PROGRESS": 1, "COMPLETED": 8 },
                   "by_outcome": { "completed": 5, "no-answer": 1, "busy": 1, "failed": 0, "canceled": 1, "unknown": 0 }, "due_now": 1,
                   "latest_by_seconds": 0.25, "next_due_at": "2027-01-01T09:05:00Z", "oldest_in_progress_at": "2027-01-01T08:58:12Z",
-                  "retries_waiting": 1
+                  "retries_waiting": 1, "dialing_paused": null
                 }
                 """)],
         },
@@ -452,7 +466,7 @@ internal static class ApiDocumentFacts
           "id": "019b7600-0000-7000-8000-0000000000a1", "organization_id": "019b0000-0000-7000-8000-000000000001", "direction": "OUTBOUND",
           "status": "PENDING", "outcome": null, "from": "+918047110000", "to": "+919900000001", "next_action_at": "2027-01-01T09:00:00Z",
           "retries": 0, "provider_call_id": null, "started_at": null, "answered_at": null, "ended_at": null, "duration_seconds": null,
-          "recording_url": null, "metadata": { "customer": "C-1001" }, "revision": 1, "created_at": "2027-01-01T08:30:00.25Z",
+          "recording_url": null, "metadata": { "customer": "C-1001" }, "connect": null, "revision": 1, "created_at": "2027-01-01T08:30:00.25Z",
           "updated_at": "2027-01-01T08:30:00.25Z"
         }
         """;
@@ -464,7 +478,7 @@ internal static class ApiDocumentFacts
           "status": "COMPLETED", "outcome": "completed", "from": "+918047110000", "to": "+919900000001", "next_action_at": null, "retries": 0,
           "provider_call_id": "8c2f61d04be7439da5f0c3b2e1d7a9xk", "started_at": "2027-01-01T09:00:00.125Z", "answered_at": "2027-01-01T09:00:12Z",
           "ended_at": "2027-01-01T09:01:12Z", "duration_seconds": 60, "recording_url": "https://recordings.example.com/8c2f61d0.mp3",
-          "metadata": { "customer": "C-1001" }, "revision": 5, "created_at": "2027-01-01T08:30:00.25Z", "updated_at": "2027-01-01T09:01:12.5Z",
+          "metadata": { "customer": "C-1001" }, "connect": null, "revision": 5, "created_at": "2027-01-01T08:30:00.25Z", "updated_at": "2027-01-01T09:01:12.5Z",
           "history": [
             { "at": "2027-01-01T08:30:00.25Z", "event": "created", "source": "api", "attempt": 1, "status": "PENDING" },
             { "at": "2027-01-01T09:00:00.125Z", "event": "claimed", "source": "scheduler", "attempt": 1, "status": "IN_PROGRESS" },

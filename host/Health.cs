@@ -22,14 +22,17 @@ internal static class Health
             .WithDescription("Inserts an organization and a call, reads the call and leaves nothing behind. 503 says why it cannot.");
     }
 
-    internal sealed record State(string Status);
+    /// <param name="Status">live or ready.</param>
+    /// <param name="DialingPaused">Why nothing is dialled at present though the host is ready; null where it dials.</param>
+    internal sealed record State(string Status, [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] string? DialingPaused = null);
 
-    private static async Task<Results<Ok<State>, ProblemHttpResult>> Ready(NpgsqlDataSource database, TimeProvider time, CancellationToken cancellation)
+    private static async Task<Results<Ok<State>, ProblemHttpResult>> Ready(
+        NpgsqlDataSource database, DialPause pause, TimeProvider time, CancellationToken cancellation)
     {
         try
         {
             await Readiness.Prove(database, cancellation).WaitAsync(Longest, time, cancellation);
-            return TypedResults.Ok(new State("ready"));
+            return TypedResults.Ok(new State("ready", pause.Now?.Reason));
         }
         catch (Exception error) when (error is NpgsqlException or TimeoutException)
         {

@@ -11,7 +11,7 @@ namespace CallOrchestration.Tests;
 /// </summary>
 internal static partial class RowSnapshot
 {
-    private static readonly string[] Left = ["id", "organization_id", "history", "idempotency_key", "idempotency_hash", "claim_id"];
+    private static readonly string[] Left = ["id", "organization_id", "history", "idempotency_key", "idempotency_hash", "claim_id", "look_ups"];
 
     /// <param name="database">Where the row is.</param>
     /// <param name="id">The call.</param>

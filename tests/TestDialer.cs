@@ -34,13 +34,16 @@ internal sealed class TestDialer : IDialer
     public void Release(Guid callId, int attempt, DialResult? result = null) =>
         Held(callId, attempt).SetResult(result ?? new DialResult.Accepted(Sid(callId, attempt)));
 
-    /// <summary>Ends when so many dials were made, in all; fails after a minute.</summary>
+    /// <summary>How long <see cref="Made"/> waits before it fails.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Ends when so many dials were made, in all.</summary>
     public Task Made(int count)
     {
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (dials) awaited = (count, reached);
         Look();
-        return reached.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+        return reached.Task.WaitAsync(Patience, TestContext.Current.CancellationToken);
     }
 
     private void Look()

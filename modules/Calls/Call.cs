@@ -59,6 +59,9 @@ public record Call
     [JsonConverter(typeof(RawJson))]
     public string? Metadata { get; init; }
 
+    /// <summary>What the customer is connected with; null: what the host's settings say.</summary>
+    public CallConnection? Connect { get; init; }
+
     /// <summary>1, then one more with every change.</summary>
     public int Revision { get; init; }
 
@@ -72,7 +75,7 @@ public record Call
     internal const string Columns =
         """
         id, organization_id, direction, status, outcome, from_number, to_number, next_action_at, retries, provider_call_id,
-        started_at, answered_at, ended_at, duration_seconds, recording_url, metadata, revision, created_at, updated_at
+        started_at, answered_at, ended_at, duration_seconds, recording_url, metadata, connect, revision, created_at, updated_at
         """;
 }
 
@@ -90,6 +93,15 @@ public sealed record ClaimedCall
 
     /// <summary>The number to dial, E.164.</summary>
     public string ToNumber { get; init; } = "";
+
+    /// <summary>What the customer is connected with; null: what the host's settings say.</summary>
+    public CallConnection? Connect { get; init; }
+
+    /// <summary>The organization's number at the provider, E.164.</summary>
+    public string ExoPhone { get; init; } = "";
+
+    /// <summary>The organization's secret for the callback's signature.</summary>
+    public byte[] CallbackSecret { get; init; } = [];
 
     /// <summary>1, or 2 for the retry.</summary>
     public int Attempt { get; init; }

@@ -252,7 +252,7 @@ public sealed class CallLifecycleTests(TestHost host) : IClassFixture<TestHost>
         insert into calls
         select (jsonb_populate_record(null::calls, jsonb_build_object(
             'id', @id, 'organization_id', @organizationId, 'direction', 'OUTBOUND', 'status', 'PENDING', 'from_number', '+918047110000',
-            'to_number', '+919900000001', 'retries', 0, 'history', '[]'::jsonb, 'history_dropped', 0, 'claims', 0, 'revision', 1,
+            'to_number', '+919900000001', 'retries', 0, 'history', '[]'::jsonb, 'history_dropped', 0, 'claims', 0, 'look_ups', 0, 'revision', 1,
             'created_at', now(), 'updated_at', now()) || @columns::jsonb)).*
         returning id
         """, new { id = Guid.CreateVersion7(), organizationId, columns });

@@ -32,6 +32,7 @@ public static class CallsModule
         services.AddSingleton(_ => Database.ForRequests(connectionString));
         services.AddSingleton(_ => Database.ForScheduler(connectionString));
         services.AddSingleton<DueSignal>();
+        services.AddSingleton<DialPause>();
         services.TryAddSingleton(TimeProvider.System);
 
         // The core alone: AddAuthentication would bring a key ring on disk, for cookies that there are none of.

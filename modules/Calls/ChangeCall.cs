@@ -30,6 +30,12 @@ internal static class ChangeCall
     {
         [JsonIgnore]
         public int Claims { get; init; }
+
+        [JsonIgnore]
+        public string ExoPhone { get; init; } = "";
+
+        [JsonIgnore]
+        public byte[] CallbackSecret { get; init; } = [];
     }
 
     internal static async Task<Results<Ok<Call>, ValidationProblem, ProblemHttpResult>> Handle(
@@ -88,6 +94,9 @@ internal static class ChangeCall
         OrganizationId = call.OrganizationId,
         FromNumber = call.FromNumber!,
         ToNumber = call.ToNumber!,
+        Connect = call.Connect,
+        ExoPhone = call.ExoPhone,
+        CallbackSecret = call.CallbackSecret,
         Attempt = call.Retries + 1,
         Claims = call.Claims,
         ClaimedAt = claimedAt,
@@ -108,7 +117,7 @@ internal static class ChangeCall
 
     private const string UpdateSql =
         $"""
-        update calls
+        update calls c
         set status = @status,
             outcome = @outcome,
             next_action_at = case
@@ -117,6 +126,7 @@ internal static class ChangeCall
                 when @moves then @nextActionAt
                 else next_action_at end,
             claim_id = case when @starts then null else claim_id end,
+            look_ups = case when @starts then 0 else look_ups end,
             started_at = case when @starts then now() else started_at end,
             answered_at = case when @starts then null else answered_at end,
             ended_at = case when @starts then null when status = 'IN_PROGRESS' and @status = 'COMPLETED' then now() else ended_at end,
@@ -128,6 +138,8 @@ internal static class ChangeCall
                 else history || call_history_entry(
                     @happened, 'api', retries + 1, @status, case when @moves then jsonb_build_object('next_action_at', @nextActionAt) end) end
         where id = @id
-        returning {Call.Columns}, claims
+        returning {Call.Columns}, claims,
+            (select phone_number from organizations o where o.id = c.organization_id) as exo_phone,
+            (select callback_secret from organizations o where o.id = c.organization_id) as callback_secret
         """;
 }

@@ -23,7 +23,7 @@ public sealed class CreateCallTests(TestHost host) : IClassFixture<TestHost>
         created.Body.AsObject().Select(field => field.Key).ShouldBe(
         [
             "id", "organization_id", "direction", "status", "outcome", "from", "to", "next_action_at", "retries", "provider_call_id", "started_at",
-            "answered_at", "ended_at", "duration_seconds", "recording_url", "metadata", "revision", "created_at", "updated_at",
+            "answered_at", "ended_at", "duration_seconds", "recording_url", "metadata", "connect", "revision", "created_at", "updated_at",
         ]);
         var filled = created.Body.AsObject().Where(field => field.Value is not null).ToDictionary(field => field.Key, field => field.Value!.ToString());
         filled.ShouldBe(new Dictionary<string, string>

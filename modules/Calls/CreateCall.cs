@@ -19,7 +19,7 @@ internal static class CreateCall
             + "never dialled, so it takes no next_action_at.")
         .ProducesProblem(StatusCodes.Status422UnprocessableEntity);
 
-    internal sealed record Request(string? Direction, string? From, string? To, DateTimeOffset? NextActionAt, JsonElement? Metadata);
+    internal sealed record Request(string? Direction, string? From, string? To, DateTimeOffset? NextActionAt, JsonElement? Metadata, CallConnection? Connect);
 
     internal static async Task<Results<Created<Call>, ValidationProblem, ProblemHttpResult>> Handle(
         Request request, Caller caller, HttpContext context, NpgsqlDataSource database, DueSignal due)
@@ -34,7 +34,8 @@ internal static class CreateCall
                 request.To!,
                 DialNow: false,
                 request.NextActionAt?.UtcDateTime,
-                request.Metadata?.GetRawText()),
+                request.Metadata?.GetRawText(),
+                request.Connect),
             caller,
             context,
             database,
@@ -57,6 +58,11 @@ internal static class CreateCall
                 .When(call => call.Direction == CallDirection.Inbound, ApplyConditionTo.CurrentValidator)
                 .WithMessage("must be absent: an inbound call is never dialled");
             RuleFor(call => call.Metadata).IsMetadata();
+            RuleFor(call => call.Connect).IsConnection();
+            RuleFor(call => call.Connect)
+                .Null()
+                .When(call => call.Direction == CallDirection.Inbound, ApplyConditionTo.CurrentValidator)
+                .WithMessage("must be absent: an inbound call is never dialled");
         }
     }
 }

@@ -37,6 +37,7 @@ public static class Database
     {
         DefaultTypeMap.MatchNamesWithUnderscores = true;
         SqlMapper.AddTypeHandler(new ReadCall.HistoryColumn());
+        SqlMapper.AddTypeHandler(new CallConnection.Column());
     }
 
     /// <summary>The connection string of the configuration.</summary>

@@ -18,7 +18,9 @@ namespace CallOrchestration.Calls;
 /// <param name="DialNow">Due at once where <paramref name="NextActionAt"/> is null.</param>
 /// <param name="NextActionAt">When to dial.</param>
 /// <param name="Metadata">A JSON object, as the client wrote it.</param>
-public sealed record NewCall(string Direction, string From, string To, bool DialNow, DateTime? NextActionAt, string? Metadata);
+/// <param name="Connect">What the customer is connected with.</param>
+public sealed record NewCall(
+    string Direction, string From, string To, bool DialNow, DateTime? NextActionAt, string? Metadata, CallConnection? Connect);
 
 /// <summary>
 /// Creates a PENDING call, once for each Idempotency-Key. Both POSTs of calls end here, so that a key means the same on either.
@@ -56,6 +58,7 @@ public static partial class InsertCall
             request.DialNow,
             request.NextActionAt,
             request.Metadata,
+            connect = request.Connect?.ToJson(),
             key,
             hash,
         });
@@ -125,6 +128,7 @@ public static partial class InsertCall
         ToNumber = request.To,
         NextActionAt = request.NextActionAt ?? (request.DialNow ? createdAt : null),
         Metadata = request.Metadata,
+        Connect = request.Connect,
         Revision = 1,
         CreatedAt = createdAt,
         UpdatedAt = createdAt,
@@ -133,10 +137,10 @@ public static partial class InsertCall
     private const string InsertSql =
         $"""
         insert into calls (
-            id, organization_id, direction, status, from_number, to_number, next_action_at, metadata, idempotency_key, idempotency_hash, history)
+            id, organization_id, direction, status, from_number, to_number, next_action_at, metadata, connect, idempotency_key, idempotency_hash, history)
         values (
             @id, @organizationId, @direction, 'PENDING', @from, @to,
-            coalesce(@nextActionAt, case when @dialNow then now() end), @metadata::json, @key, @hash,
+            coalesce(@nextActionAt, case when @dialNow then now() end), @metadata::json, @connect::jsonb, @key, @hash,
             jsonb_build_array(call_history_entry('created', 'api', 1, 'PENDING')))
         on conflict (organization_id, idempotency_key) where idempotency_key is not null do nothing
         returning {Call.Columns}

@@ -24,6 +24,7 @@ internal static class SummarizeCalls
     /// <param name="NextDueAt">When the next call is due that is not due yet.</param>
     /// <param name="OldestInProgressAt">When the call began that has been IN_PROGRESS longest.</param>
     /// <param name="RetriesWaiting">PENDING calls that rang out once and will be tried again.</param>
+    /// <param name="DialingPaused">Why this host dials nothing at present; null where it does.</param>
     internal sealed record Summary(
         DateTime AsOf,
         long Total,
@@ -33,7 +34,8 @@ internal static class SummarizeCalls
         double LatestBySeconds,
         DateTime? NextDueAt,
         DateTime? OldestInProgressAt,
-        long RetriesWaiting);
+        long RetriesWaiting,
+        string? DialingPaused);
 
     private sealed record Schedule
     {
@@ -45,7 +47,7 @@ internal static class SummarizeCalls
         public long RetriesWaiting { get; init; }
     }
 
-    internal static async Task<Ok<Summary>> Handle(Caller caller, NpgsqlDataSource database, CancellationToken cancellation)
+    internal static async Task<Ok<Summary>> Handle(Caller caller, NpgsqlDataSource database, DialPause pause, CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnectionAsync(cancellation);
         // One transaction with one snapshot: the counts and the schedule speak of the same moment.
@@ -61,7 +63,8 @@ internal static class SummarizeCalls
             schedule.LatestBySeconds,
             schedule.NextDueAt,
             schedule.OldestInProgressAt,
-            schedule.RetriesWaiting));
+            schedule.RetriesWaiting,
+            pause.Now?.Reason));
     }
 
     private const string CountsSql =

@@ -17,7 +17,7 @@ internal static class CreateOutboundCall
         .WithDescription("The call is PENDING and is dialled at next_action_at, by default now; a time that has passed means now. With an Idempotency-Key the request is safe to repeat.")
         .ProducesProblem(StatusCodes.Status422UnprocessableEntity);
 
-    internal sealed record Request(string? From, string? To, DateTimeOffset? NextActionAt, JsonElement? Metadata);
+    internal sealed record Request(string? From, string? To, DateTimeOffset? NextActionAt, JsonElement? Metadata, CallConnection? Connect);
 
     internal static async Task<Results<Created<Call>, ValidationProblem, ProblemHttpResult>> Handle(
         Request request, Caller caller, HttpContext context, NpgsqlDataSource database, DueSignal due)
@@ -32,7 +32,8 @@ internal static class CreateOutboundCall
                 request.To!,
                 DialNow: true,
                 request.NextActionAt?.UtcDateTime,
-                request.Metadata?.GetRawText()),
+                request.Metadata?.GetRawText(),
+                request.Connect),
             caller,
             context,
             database,
@@ -48,6 +49,7 @@ internal static class CreateOutboundCall
             RuleFor(call => call.From).IsE164();
             RuleFor(call => call.To).IsE164();
             RuleFor(call => call.Metadata).IsMetadata();
+            RuleFor(call => call.Connect).IsConnection();
         }
     }
 }

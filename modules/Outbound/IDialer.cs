@@ -4,9 +4,44 @@ namespace CallOrchestration.Outbound;
 /// <param name="CallId">Our name for the call; the provider hands it back as CustomField.</param>
 /// <param name="OrganizationId">Whose call it is.</param>
 /// <param name="Attempt">1, or 2 for the retry.</param>
-/// <param name="From">The organization's number, E.164.</param>
+/// <param name="From">The call's own caller, E.164.</param>
 /// <param name="To">The number to dial, E.164.</param>
-public sealed record DialRequest(Guid CallId, Guid OrganizationId, int Attempt, string From, string To);
+/// <param name="ExoPhone">The organization's number at the provider, E.164.</param>
+/// <param name="Signature">Signs the callback URL of this attempt.</param>
+/// <param name="Connect">What the customer is connected with; null: what the settings say.</param>
+public sealed record DialRequest(
+    Guid CallId, Guid OrganizationId, int Attempt, string From, string To, string ExoPhone, string Signature, CallConnection? Connect = null);
+
+/// <summary>An attempt that nobody told the end of.</summary>
+/// <param name="CallId">The call.</param>
+/// <param name="To">The number that was dialled, E.164.</param>
+/// <param name="ProviderCallId">The provider's name for the attempt; null: it was never learnt.</param>
+/// <param name="StartedAt">When it was dialled, UTC.</param>
+/// <param name="SidsOfOthers">Of some names, those that belong to other calls of ours, or to an earlier attempt.</param>
+/// <param name="OthersAreLost">Another call of ours to this number, of about the same time, has no name either.</param>
+public sealed record LookUpRequest(
+    Guid CallId, string To, string? ProviderCallId, DateTime StartedAt,
+    Func<IReadOnlyCollection<string>, Task<IReadOnlySet<string>>> SidsOfOthers, bool OthersAreLost);
+
+/// <summary>What the provider itself says of an attempt.</summary>
+public abstract record LookUpResult
+{
+    private LookUpResult()
+    {
+    }
+
+    /// <summary>It is over, and this is how; or it was answered and goes on.</summary>
+    /// <param name="News">Applied as if the provider had sent it.</param>
+    public sealed record Told(ProviderEvent News) : LookUpResult;
+
+    /// <summary>It has not ended, or the provider cannot be asked now: to be asked again.</summary>
+    /// <param name="Reason">Why.</param>
+    public sealed record Later(string Reason) : LookUpResult;
+
+    /// <summary>The provider knows nothing of it, or more than one call could be it.</summary>
+    /// <param name="Reason">Why.</param>
+    public sealed record Nothing(string Reason) : LookUpResult;
+}
 
 /// <summary>What became of a dial. The four differ in whether a phone may be ringing, since only that decides what is safe to do next.</summary>
 public abstract record DialResult
@@ -44,4 +79,14 @@ public interface IDialer
 {
     /// <summary>Places the call. An exception counts as <see cref="DialResult.Unknown"/>.</summary>
     Task<DialResult> Dial(DialRequest request, CancellationToken cancellation);
+
+    /// <summary>How many dials the provider takes at this moment; what cannot be dialled is not claimed.</summary>
+    int Room => int.MaxValue;
+
+    /// <summary>Whether the provider can be asked what became of a call.</summary>
+    bool KeepsRecord => false;
+
+    /// <summary>Asks the provider what became of an attempt, before it is given up. An exception counts as <see cref="LookUpResult.Later"/>.</summary>
+    Task<LookUpResult> LookUp(LookUpRequest request, CancellationToken cancellation) =>
+        Task.FromResult<LookUpResult>(new LookUpResult.Nothing("this dialler keeps no record"));
 }

@@ -16,9 +16,20 @@ public static class OutboundModule
     {
         ArgumentNullException.ThrowIfNull(builder);
         var settings = Settings.Of(builder);
-        settings.Choice("Dialer:Provider", "Fake", "Fake");
         var fake = FakeDialer.From(settings);
-        builder.Services.TryAddSingleton<IDialer>(fake);
+        // Read in either case: an account may be configured before it is switched on.
+        foreach (var name in ExotelSettings.Names) settings.Text(name);
+        if (settings.Choice("Dialer:Provider", "Fake", "Fake", "Exotel") == "Exotel")
+        {
+            builder.Services.AddSingleton(ExotelSettings.From(settings));
+            builder.Services.AddSingleton<ExotelClient>();
+            builder.Services.TryAddSingleton<IDialer, ExotelDialer>();
+        }
+        else
+        {
+            builder.Services.TryAddSingleton<IDialer>(fake);
+        }
+
         builder.Services.AddSingleton<DialCalls>();
         builder.Services.AddSingleton<DialNow>(services => call => services.GetRequiredService<DialCalls>().Start([call]));
         builder.Services.AddHostedService(services => services.GetRequiredService<DialCalls>());

@@ -57,6 +57,7 @@ internal sealed class TriggerLoop(
         var (dueAt, wait) = await trigger.NextDue(cancellation);
         var sleep = wait switch
         {
+            _ when triggered.Held => settings.Interval,
             null => settings.Interval,
             { } until when until > settings.Interval => settings.Interval,
             { } until when until > TimeSpan.Zero => until,

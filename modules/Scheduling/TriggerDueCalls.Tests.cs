@@ -70,14 +70,16 @@ public sealed class TriggerDueCallsTests(TestPostgres postgres)
     [Fact]
     public async Task A_call_that_this_host_makes_due_wakes_its_sleeping_scheduler()
     {
-        var dialer = new TestDialer();
+        var dialer = new TestDialer { Patience = TimeSpan.FromSeconds(30) };
         await using var host = await TestHost.Start(postgres, null, dialer, ("Scheduler:Enabled", "true"), ("Scheduler:Interval", "00:01:00"), ("Retry:Delay", "00:00:00"));
         var acme = await host.AddOrganization();
 
         // Each would wait for the interval, a minute, without the nudge: the new call, the moved call, the retry.
         var id = await acme.CreateOutbound();
+        await dialer.Made(1);
         var moved = await acme.CreateOutbound(at: DateTimeOffset.UtcNow.AddHours(1));
         await acme.Patch(moved, new { next_action_at = DateTimeOffset.UtcNow });
+        await dialer.Made(2);
         while (!(await acme.Event(("CallSid", TestDialer.Sid(id, 1)), ("CustomField", id.ToString()), ("Status", "no-answer"))).Applied)
         {
             // Until the dial is out, the event is of no attempt.

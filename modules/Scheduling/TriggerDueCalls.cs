@@ -9,7 +9,7 @@ namespace CallOrchestration.Scheduling;
 /// claim locks the row and changes its status in one statement, and is committed before the dial.
 /// </summary>
 internal sealed class TriggerDueCalls(
-    SchedulerDatabase database, DialCalls dial, CallTimers timers, SchedulerSettings settings, TimeProvider time)
+    SchedulerDatabase database, DialCalls dial, IDialer dialer, CallTimers timers, SchedulerSettings settings, TimeProvider time)
 {
     // The server ends the claim's statement by itself within statement_timeout (10 s); after that nothing can still commit it.
     private static readonly TimeSpan ClaimIsSettled = TimeSpan.FromSeconds(15);
@@ -18,8 +18,9 @@ internal sealed class TriggerDueCalls(
 
     /// <param name="Claimed">How many calls were claimed and are being dialled.</param>
     /// <param name="Full">The batch was full, so there may be more at once.</param>
+    /// <param name="Held">The provider takes no dial at present, so nothing was claimed.</param>
     /// <param name="Recorded">Ends when the result of each of the dials is recorded.</param>
-    internal sealed record Triggered(int Claimed, bool Full, Task Recorded);
+    internal sealed record Triggered(int Claimed, bool Full, bool Held, Task Recorded);
 
     /// <summary>Claims one batch and starts its dials. Not to be called twice at once on one host.</summary>
     public async Task<Triggered> RunOnce(CancellationToken cancellation)
@@ -27,12 +28,13 @@ internal sealed class TriggerDueCalls(
         // Two batches out: one is claimed while the other is recorded. What is claimed and waiting is what a crash strands.
         var room = 2 * settings.BatchSize;
         await dial.WaitUntilFewerOut(room, cancellation);
-        var limit = Math.Min(settings.BatchSize, room - dial.Out);
+        var limit = Math.Min(Math.Min(settings.BatchSize, room - dial.Out), dialer.Room - dial.Out);
+        if (limit <= 0) return new(0, Full: false, Held: true, Task.CompletedTask);
 
         await using var connection = await database.OpenConnection(cancellation);
         await SettleClaims(connection);
         var claimed = await Claim(connection, limit);
-        return new(claimed.Count, claimed.Count == limit, dial.Start(claimed));
+        return new(claimed.Count, Full: claimed.Count == limit, Held: false, dial.Start(claimed));
     }
 
     /// <summary>When the next call is due (UTC; null: none is scheduled), and how long that is from now, by the database's clock.</summary>
@@ -88,15 +90,17 @@ internal sealed class TriggerDueCalls(
         set status = 'IN_PROGRESS',
             next_action_at = now() + @wait,
             claim_id = @claimId,
+            look_ups = 0,
             started_at = now(),
             answered_at = null,
             ended_at = null,
             duration_seconds = null,
             recording_url = null,
             history = c.history || call_history_entry('claimed', 'scheduler', c.retries + 1, 'IN_PROGRESS')
-        from due
-        where c.id = due.id
-        returning c.id, c.organization_id, c.from_number, c.to_number, c.retries + 1 as attempt, c.claims
+        from due, organizations o
+        where c.id = due.id and o.id = c.organization_id
+        returning c.id, c.organization_id, c.from_number, c.to_number, c.connect, o.phone_number as exo_phone, o.callback_secret,
+            c.retries + 1 as attempt, c.claims
         """;
 
     internal const string SettleSql =

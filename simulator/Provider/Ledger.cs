@@ -78,11 +78,15 @@ internal sealed class Ledger : IDisposable
     private readonly FileStream _file;
     private readonly TimeProvider _time;
 
+    // A second writer is kept out by a file beside it: on Unix the ledger itself could only be locked against its readers too.
+    private readonly FileStream _alone;
+
     /// <summary>Goes on after what the file already holds.</summary>
     /// <exception cref="IOException">It cannot be written, or another server writes it.</exception>
     public Ledger(string path, TimeProvider time)
     {
         _time = time;
+        _alone = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
         _file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         DropTornLine();
     }
@@ -103,7 +107,11 @@ internal sealed class Ledger : IDisposable
         return [.. reader.ReadToEnd().Split('\n')[..^1].Select(line => JsonSerializer.Deserialize<LedgerEntry>(line, Json)!)];
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _file.Dispose();
+        _alone.Dispose();
+    }
 
     // Killed in the middle of a line: nothing that it tells of was seen by anybody.
     private void DropTornLine()
