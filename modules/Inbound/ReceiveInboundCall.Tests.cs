@@ -54,6 +54,33 @@ public sealed class ReceiveInboundCallTests(TestHost host) : IClassFixture<TestH
     }
 
     [Fact]
+    public async Task A_request_that_finds_its_call_being_inserted_by_another_waits_and_adds_to_it()
+    {
+        var acme = await host.AddOrganization();
+        var id = Guid.CreateVersion7();
+        await using var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using var other = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync(
+            """
+            insert into calls (id, organization_id, direction, status, provider_call_id, next_action_at)
+            values (@id, @organizationId, 'INBOUND', 'IN_PROGRESS', @sid, now() + interval '1 hour')
+            """,
+            new { id, organizationId = acme.Id, sid = Sid });
+
+        var request = acme.Passthru(("CallSid", Sid), ("CallType", "completed"));
+        // Until the request waits for the insert.
+        while (!request.IsCompleted && !await connection.QuerySingleAsync<bool>(
+            "select exists (select 1 from pg_locks where not granted and transactionid = pg_current_xact_id()::xid)"))
+        {
+        }
+
+        await other.CommitAsync(TestContext.Current.CancellationToken);
+
+        var answer = (await request).ShouldBeOk();
+        (answer.Id, answer.CallStatus).ShouldBe((id, CallStatus.Completed));
+    }
+
+    [Fact]
     public async Task The_same_CallSid_is_another_call_for_another_organization()
     {
         var (acme, other) = (await host.AddOrganization(), await host.AddOrganization("Other"));
