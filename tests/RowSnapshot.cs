@@ -16,23 +16,28 @@ internal static partial class RowSnapshot
     /// <param name="database">Where the row is.</param>
     /// <param name="id">The call.</param>
     /// <param name="madeUpSids">The CallSids are the fake dialler's or the simulator's, another one in each run.</param>
-    public static async Task<string> Of(NpgsqlDataSource database, Guid id, bool madeUpSids = false)
+    /// <param name="anyOrder">What happened came over two ways at once, so its order differs from run to run: the history is sorted.</param>
+    public static async Task<string> Of(NpgsqlDataSource database, Guid id, bool madeUpSids = false, bool anyOrder = false)
     {
         await using var connection = await database.OpenConnectionAsync(TestContext.Current.CancellationToken);
         var row = JsonNode.Parse(await connection.QuerySingleAsync<string>("select row_to_json(c) from calls c where id = @id", new { id }))!.AsObject();
         var text = new StringBuilder();
         foreach (var (column, value) in row.Where(column => column.Value is not null && !Left.Contains(column.Key)))
             text.Append(column).Append(": ").AppendLine(value!.ToString());
-        text.AppendLine("history:");
+        text.AppendLine(anyOrder ? "history, in any order:" : "history:");
+        var history = new List<string>();
         foreach (var entry in row["history"]!.AsArray().Select(entry => entry!.AsObject()))
         {
             var details = (entry["details"] as JsonObject)?.OrderBy(detail => detail.Key, StringComparer.Ordinal).Select(detail => $"{detail.Key}={detail.Value}");
-            text.Append($"  {entry["attempt"]} {entry["source"]} {entry["event"]} -> {entry["status"]}");
-            if (entry["applied"] is { } applied) text.Append((bool)applied ? " (applied)" : " (not applied)");
-            text.AppendLine(details is null ? "" : $" {string.Join(" ", details)}");
+            var applied = entry["applied"] is { } change ? (bool)change ? " (applied)" : " (not applied)" : "";
+            // In any order the status after an entry differs too.
+            var status = anyOrder ? "" : $" -> {entry["status"]}";
+            var line = $"  {entry["attempt"]} {entry["source"]} {entry["event"]}{status}{applied} {string.Join(" ", details ?? [])}";
+            history.Add(Scrub(line.TrimEnd(), madeUpSids));
         }
 
-        return Scrub(text.ToString(), madeUpSids);
+        if (anyOrder) history.Sort(StringComparer.Ordinal);
+        return Scrub(text.ToString(), madeUpSids) + string.Concat(history.Select(line => line + "\n"));
     }
 
     private static string Scrub(string text, bool madeUpSids)
@@ -51,7 +56,7 @@ internal static partial class RowSnapshot
     [GeneratedRegex("(?<= provider_call_id=)[0-9a-z]{32}")]
     private static partial Regex DialledSid();
 
-    [GeneratedRegex("(?<=provider_call_id[:=] ?|CallSid=)[0-9a-z]{32}|(?<=StreamS[Ii][Dd][^0-9a-z]{1,3})[0-9a-z]{16,32}")]
+    [GeneratedRegex("(?<=provider_call_id[:=] ?|CallSid=)[0-9a-z]{32}|(?<=recordings[.]example[.]com/)[0-9a-z]{32}|(?<=StreamS[Ii][Dd][^0-9a-z]{1,3})[0-9a-z]{16,32}")]
     private static partial Regex AnySid();
 
     // Ours, and the two formats of the provider.

@@ -91,6 +91,65 @@ public sealed class ExotelDialerTests(TestPostgres postgres, ExotelDialerTests.A
         account.DialsOf(id).Select(dial => dial.Attempt).ShouldBe(Enumerable.Range(1, dials).Select(attempt => (int?)attempt));
         if (dials > 0 && outcome != CallOutcome.Unknown) account.EndOf(id)!.Status.ShouldBe(outcome);
         if (script == "0010") ended.Text.ShouldContain("do-not-disturb");
+        (await RowSnapshot.Of(host.Rows, id, madeUpSids: true, anyOrder: true)).ShouldMatchApproved(match => match.WithDiscriminator(script).SubFolder("../../tests/snapshots").NoDiff());
+    }
+
+    [Fact]
+    public async Task The_request_has_exactly_the_fields_that_the_provider_knows()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var sent = Receive();
+        await using var host = await StartHost(postgres, new Uri($"http://{listener.LocalEndpoint}"), ("Dialer:Exotel:CallerId", ""));
+        var acme = await host.AddOrganization();
+
+        var id = await acme.CreateOutbound("+14155550100");
+        await host.Trigger();
+
+        var request = await sent;
+        var form = Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(request[(request.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
+        request.ShouldStartWith("POST /v1/Accounts/demo/Calls/connect.json HTTP/1.1\r\n");
+        request.ShouldContain($"Authorization: Basic {Convert.ToBase64String("demo-exotel-key:demo-exotel-token"u8)}\r\n");
+        request.ShouldContain("Content-Type: application/x-www-form-urlencoded\r\n");
+        var callback = form["StatusCallback"].ToString();
+        callback.ShouldStartWith($"{host.Url.ToString().TrimEnd('/')}/webhooks/provider-event?call={id}&attempt=1&signature=");
+        form.Where(field => field.Key != "StatusCallback").Select(field => $"{field.Key}={field.Value}").ShouldBe(
+            [
+                "From=+14155550100",
+                // The organization's own ExoPhone, where the settings name none.
+                "CallerId=08047110000",
+                "Url=http://my.exotel.example/demo/exoml/start_voice/11754",
+                "CallType=trans",
+                $"CustomField={id}",
+                "StatusCallbackEvents[0]=terminal",
+                "StatusCallbackEvents[1]=answered",
+            ],
+            ignoreOrder: true);
+
+        async Task<string> Receive()
+        {
+            using var client = await listener.AcceptTcpClientAsync();
+            var text = new StringBuilder();
+            var buffer = new byte[16 * 1024];
+            while (!text.ToString().Contains("StatusCallbackEvents%5B1%5D=answered", StringComparison.Ordinal))
+                text.Append(Encoding.ASCII.GetString(buffer, 0, await client.GetStream().ReadAsync(buffer)));
+            return text.ToString();
+        }
+    }
+
+    [Fact]
+    public void Look_ups_share_the_limit_of_requests_and_yield_to_dials()
+    {
+        using var exotel = new ExotelClient(new(new("http://127.0.0.1:9"), "demo", "key", "token", null, new("http://127.0.0.1:9"), new("http://127.0.0.1:9", null, null)));
+        var dials = 0;
+        for (; dials < 150; dials++) exotel.Acquire().IsAcquired.ShouldBeTrue();
+        exotel.AcquireForLookUp().ShouldBeFalse("what is left is for dials");
+        for (; dials < 200; dials++) exotel.Acquire().IsAcquired.ShouldBeTrue();
+
+        var over = exotel.Acquire();
+
+        over.IsAcquired.ShouldBeFalse();
+        exotel.Room.ShouldBe(0);
     }
 
     [Fact]
