@@ -196,6 +196,7 @@ internal static class ApiDocumentFacts
         ["flow_url"] = new("A call flow of the provider's account.", Format: "uri"),
         ["stream_url"] = new("A websocket that talks, for voice bots: ws or wss.", Format: "uri"),
         ["number"] = new("A second number, E.164.", Pattern: E164),
+        ["dialer"] = new("Who places this host's calls; Fake places none. In /health/ready.", Words: ["Fake", "Exotel"]),
         ["dialing_paused"] = new("Why this host dials nothing at present; absent or null where it does."),
         ["revision"] = new(Least: 1),
         ["history"] = new(Most: 64),
@@ -239,7 +240,7 @@ internal static class ApiDocumentFacts
     /// <summary>Every other field of an answer is always there, if need be with null.</summary>
     public static readonly HashSet<string> SometimesAbsent =
     [
-        "ReadCall.HistoryEntry.applied", "ReadCall.HistoryEntry.details", "Health.State.dialing_paused",
+        "ReadCall.HistoryEntry.applied", "ReadCall.HistoryEntry.details", "Health.State.dialer", "Health.State.dialing_paused",
         "CallConnection.flow_url", "CallConnection.stream_url", "CallConnection.number",
     ];
 
@@ -456,7 +457,7 @@ internal static class ApiDocumentFacts
         },
         ["Ready"] = new(200, "It is ready.", ["NotReady"])
         {
-            Examples = [new("It is ready", """{ "status": "ready" }""")],
+            Examples = [new("It is ready", """{ "status": "ready", "dialer": "Fake" }""")],
         },
     };
 

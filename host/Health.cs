@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using CallOrchestration.Calls;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -23,16 +24,20 @@ internal static class Health
     }
 
     /// <param name="Status">live or ready.</param>
+    /// <param name="Dialer">Who places this host's calls: Fake places none.</param>
     /// <param name="DialingPaused">Why nothing is dialled at present though the host is ready; null where it dials.</param>
-    internal sealed record State(string Status, [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] string? DialingPaused = null);
+    internal sealed record State(
+        string Status,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Dialer = null,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? DialingPaused = null);
 
     private static async Task<Results<Ok<State>, ProblemHttpResult>> Ready(
-        NpgsqlDataSource database, DialPause pause, TimeProvider time, CancellationToken cancellation)
+        NpgsqlDataSource database, IConfiguration configuration, DialPause pause, TimeProvider time, CancellationToken cancellation)
     {
         try
         {
             await Readiness.Prove(database, cancellation).WaitAsync(Longest, time, cancellation);
-            return TypedResults.Ok(new State("ready", pause.Now?.Reason));
+            return TypedResults.Ok(new State("ready", HostCommand.DialsForReal(configuration) ? "Exotel" : "Fake", pause.Now?.Reason));
         }
         catch (Exception error) when (error is NpgsqlException or TimeoutException)
         {

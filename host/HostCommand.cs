@@ -18,7 +18,7 @@ internal static class HostCommand
             using var stopping = signals.Token.Register(app.Lifetime.StopApplication);
             await Application.Prepare(app, withDemo: embedded is not null);
             await app.StartAsync();
-            WriteBanner(app.Urls, embedded);
+            WriteBanner(app.Urls, embedded, app.Configuration);
             await app.WaitForShutdownAsync();
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
@@ -53,7 +53,11 @@ internal static class HostCommand
         return Path.Combine(current, ".data");
     }
 
-    private static void WriteBanner(ICollection<string> urls, EmbeddedPostgres? embedded)
+    /// <summary>Whether this host's dialler places real calls.</summary>
+    public static bool DialsForReal(IConfiguration configuration) =>
+        string.Equals(configuration["Dialer:Provider"]?.Trim(), "Exotel", StringComparison.OrdinalIgnoreCase);
+
+    private static void WriteBanner(ICollection<string> urls, EmbeddedPostgres? embedded, IConfiguration configuration)
     {
         var url = urls.First().Replace("0.0.0.0", "localhost", StringComparison.Ordinal).Replace("[::]", "localhost", StringComparison.Ordinal);
         Console.WriteLine();
@@ -65,6 +69,15 @@ internal static class HostCommand
         {
             Console.WriteLine($"  API key        {Organizations.Demo.ApiKey}      (the demo organization, {Organizations.Demo.Phone})");
             Console.WriteLine($"  Webhook token  {Organizations.Demo.WebhookToken}");
+        }
+
+        if (DialsForReal(configuration))
+        {
+            Console.WriteLine($"  Dialler        Exotel, at {configuration["Dialer:Exotel:BaseUrl"]}");
+        }
+        else if (embedded is not null)
+        {
+            // Not offered beside a real dialler: the simulator's numbers are made up, and some of them are somebody's.
             Console.WriteLine();
             Console.WriteLine("See it work, in a second terminal, from the project's root:");
             Console.WriteLine();
