@@ -196,7 +196,7 @@ internal static class ApiDocumentFacts
         ["flow_url"] = new("A call flow of the provider's account.", Format: "uri"),
         ["stream_url"] = new("A websocket that talks, for voice bots: ws or wss.", Format: "uri"),
         ["number"] = new("A second number, E.164.", Pattern: E164),
-        ["dialer"] = new("Who places this host's calls; Fake places none. In /health/ready.", Words: ["Fake", "Exotel"]),
+        ["dialer"] = new("Who places this host's calls, in /health/ready: `Fake`, which places none, or Exotel and its address."),
         ["dialing_paused"] = new("Why this host dials nothing at present; absent or null where it does."),
         ["revision"] = new(Least: 1),
         ["history"] = new(Most: 64),

@@ -24,7 +24,7 @@ internal static class Health
     }
 
     /// <param name="Status">live or ready.</param>
-    /// <param name="Dialer">Who places this host's calls: Fake places none.</param>
+    /// <param name="Dialer">Who places this host's calls: Fake places none; Exotel at an address.</param>
     /// <param name="DialingPaused">Why nothing is dialled at present though the host is ready; null where it dials.</param>
     internal sealed record State(
         string Status,
@@ -37,7 +37,7 @@ internal static class Health
         try
         {
             await Readiness.Prove(database, cancellation).WaitAsync(Longest, time, cancellation);
-            return TypedResults.Ok(new State("ready", HostCommand.DialsForReal(configuration) ? "Exotel" : "Fake", pause.Now?.Reason));
+            return TypedResults.Ok(new State("ready", HostCommand.Dialer(configuration), pause.Now?.Reason));
         }
         catch (Exception error) when (error is NpgsqlException or TimeoutException)
         {

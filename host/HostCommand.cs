@@ -53,9 +53,11 @@ internal static class HostCommand
         return Path.Combine(current, ".data");
     }
 
-    /// <summary>Whether this host's dialler places real calls.</summary>
-    public static bool DialsForReal(IConfiguration configuration) =>
-        string.Equals(configuration["Dialer:Provider"]?.Trim(), "Exotel", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Who places this host's calls, in a word: Fake, or Exotel and where that is.</summary>
+    public static string Dialer(IConfiguration configuration) =>
+        string.Equals(configuration["Dialer:Provider"]?.Trim(), "Exotel", StringComparison.OrdinalIgnoreCase)
+            ? $"Exotel at {configuration["Dialer:Exotel:BaseUrl"]?.Trim()}"
+            : "Fake";
 
     private static void WriteBanner(ICollection<string> urls, EmbeddedPostgres? embedded, IConfiguration configuration)
     {
@@ -71,9 +73,9 @@ internal static class HostCommand
             Console.WriteLine($"  Webhook token  {Organizations.Demo.WebhookToken}");
         }
 
-        if (DialsForReal(configuration))
+        if (Dialer(configuration) is var dialer and not "Fake")
         {
-            Console.WriteLine($"  Dialler        Exotel, at {configuration["Dialer:Exotel:BaseUrl"]}");
+            Console.WriteLine($"  Dialler        {dialer}");
         }
         else if (embedded is not null)
         {

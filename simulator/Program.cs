@@ -24,4 +24,5 @@ if (parsed.Errors.Count > 0)
     return ExitCode.BadOptions;
 }
 
-return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(5) });
+// A host that was started for the play gets its dials recorded and its PostgreSQL stopped before this ends.
+return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(45) });

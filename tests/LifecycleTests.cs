@@ -6,7 +6,7 @@ using Npgsql;
 namespace CallOrchestration.Tests;
 
 /// <summary>The whole thing as a person runs it: the host's process with its private PostgreSQL, and the simulator's process against it.</summary>
-public sealed partial class LifecycleTests
+public sealed partial class LifecycleTests(TestPostgres postgres)
 {
     private const int Seed = 42;
 
@@ -62,6 +62,24 @@ public sealed partial class LifecycleTests
         exitCode.ShouldBe(1, said);
         said.ShouldNotContain("   at ");
         said.Trim().Split('\n').Length.ShouldBeLessThan(5, said);
+    }
+
+    [Theory]
+    [InlineData("fake", "http://127.0.0.1:9", "made-up numbers")]
+    [InlineData("exotel", "http://api.exotel.invalid", "not on this machine")]
+    public async Task Made_up_numbers_are_not_played_through_a_dialler_that_could_ring_them(string provider, string exotel, string says)
+    {
+        await using var host = await Outbound.Tests.ExotelDialerTests.StartHost(postgres, new Uri(exotel));
+        var acme = await host.AddOrganization();
+        using var directory = new TestDirectory("real-dialler");
+        await using var simulator = Start(
+            directory, "Simulator", ["lifecycle", "--provider", provider, "--url", host.Url.ToString(), "--key", acme.ApiKey, "--webhook-token", acme.WebhookToken]);
+
+        var (exitCode, said) = await simulator.End();
+
+        exitCode.ShouldBe(1, said);
+        said.ShouldContain(says);
+        (await acme.Get("/api/calls")).Body["items"]!.AsArray().ShouldBeEmpty();
     }
 
     private static Program Start(TestDirectory directory, string program, string[] arguments, params (string Name, string Value)[] environment)

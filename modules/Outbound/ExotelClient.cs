@@ -32,8 +32,8 @@ internal sealed class ExotelClient : IDisposable
     public ExotelClient(ExotelSettings settings)
     {
         account = $"/v1/Accounts/{Uri.EscapeDataString(settings.AccountSid)}/";
-        // No connection is used twice: where a kept one breaks, the framework would send the request again by itself. No redirect is
-        // followed, for it would be a second request too.
+        // No connection is used twice: where a kept one breaks under a request, the framework decides for itself whether to send it
+        // again, and here nothing but the caller may. No redirect is followed, for it would be a second request too.
         http = new(new SocketsHttpHandler
         {
             AllowAutoRedirect = false,

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace CallOrchestration.Simulator.Host;
 
@@ -48,8 +49,26 @@ internal sealed class HostApi(HttpClient http, string key)
     public async Task<CallView> Get(Guid id, CancellationToken cancellation) =>
         (await Send(HttpMethod.Get, $"api/calls/{id}", null, null, null, cancellation)).As<CallView>(HttpStatusCode.OK);
 
+    public async Task<bool> Knows(Guid id, CancellationToken cancellation) =>
+        (await Send(HttpMethod.Get, $"api/calls/{id}", null, null, null, cancellation)).HttpStatus == HttpStatusCode.OK;
+
     public async Task<CallPage> List(string filter, CancellationToken cancellation) =>
         (await Send(HttpMethod.Get, $"api/calls?{filter}", null, null, null, cancellation)).As<CallPage>(HttpStatusCode.OK);
+
+    /// <summary>Who places the host's calls, as it says itself; null where it does not say.</summary>
+    public async Task<string?> Dialler(CancellationToken cancellation)
+    {
+        var ready = await Send(HttpMethod.Get, "health/ready", null, null, null, cancellation);
+        try
+        {
+            return ready.HttpStatus == HttpStatusCode.OK && JsonNode.Parse(ready.Body) is JsonObject state ? (string?)state["dialer"] : null;
+        }
+        catch (JsonException)
+        {
+            // Something else listens there; the other questions find that out.
+            return null;
+        }
+    }
 
     public Task<ApiReply> Summary(CancellationToken cancellation) =>
         Send(HttpMethod.Get, "api/calls/summary", null, null, null, cancellation);

@@ -15,7 +15,8 @@ internal static class Doorstep
     {
         try
         {
-            return await WhatIsWrongWithTheHost(options, http, cancellation) ?? await WhatIsWrongWithTheDatabase(rows, cancellation);
+            return await WhatIsWrongWithTheDialler(options, http, cancellation)
+                ?? await WhatIsWrongWithTheHost(options, http, cancellation) ?? await WhatIsWrongWithTheDatabase(rows, cancellation);
         }
         catch (HttpRequestException)
         {
@@ -25,6 +26,19 @@ internal static class Doorstep
         {
             return $"The host at {options.Url} did not answer within {options.Patience.TotalSeconds:0.#} s (--patience).";
         }
+    }
+
+    /// <summary>The numbers played are made up, and some of them are somebody's: none may reach a provider that rings them.</summary>
+    private static async Task<string?> WhatIsWrongWithTheDialler(LifecycleOptions options, HttpClient http, CancellationToken cancellation)
+    {
+        const string Exotel = "Exotel at ";
+        var dialler = await new HostApi(http, options.Key).Dialler(cancellation);
+        if (dialler?.StartsWith(Exotel, StringComparison.Ordinal) != true) return null;
+        if (options.Exotel is null)
+            return $"The host at {options.Url} dials through {dialler}, and this plays made-up numbers: use a host with Dialer__Provider=Fake, or --provider exotel.";
+        return Uri.TryCreate(dialler[Exotel.Length..], UriKind.Absolute, out var address) && address.IsLoopback
+            ? null
+            : $"The host at {options.Url} dials through {dialler}, which is not on this machine: it must be the fake one.";
     }
 
     private static async Task<string?> WhatIsWrongWithTheHost(LifecycleOptions options, HttpClient http, CancellationToken cancellation)

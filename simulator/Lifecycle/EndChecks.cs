@@ -67,6 +67,11 @@ internal static class EndChecks
 
     private static IEnumerable<Problem?> Times(PlayedCall played, CallView call)
     {
+        if (!played.HasTimes)
+        {
+            yield break;
+        }
+
         if (played.CallSids.Count == 0)
         {
             yield return Same("started_at of a call that was never dialled", null, Clock(call.StartedAt));
@@ -85,7 +90,7 @@ internal static class EndChecks
 
     private static IEnumerable<Problem?> History(PlayedCall played, IReadOnlyList<HistoryEntry> history)
     {
-        var dialledHere = played is OutboundCall ? played.CallSids.Count : 0;
+        var dialledHere = played.AcceptedDials;
         for (var attempt = 1; attempt <= dialledHere; attempt++)
         {
             var dials = history.Count(entry => entry.Event == "dial-accepted" && entry.Attempt == attempt);

@@ -29,6 +29,7 @@ internal sealed class OutboundCall : PlayedCall
     public override string Direction => "OUTBOUND";
     public override string From => ExoPhone;
     public override string To => Customer;
+    public override int AcceptedDials => CallSids.Count;
     public JsonObject Metadata => _request.Metadata;
 
     /// <summary>The attempt that is under way.</summary>

@@ -34,6 +34,12 @@ internal abstract class PlayedCall(Stage stage, string customer)
     /// <summary>The end of the id: the start is the time, and the same for all calls of a run.</summary>
     public string ShortId => Id == Guid.Empty ? "–" : Id.ToString("N")[^6..];
 
+    /// <summary>How many dials the host must have seen accepted, one for each attempt.</summary>
+    public virtual int AcceptedDials => 0;
+
+    /// <summary>Whether the host could know when this call began and ended.</summary>
+    public virtual bool HasTimes => true;
+
     protected Line NewLine(string callSid) => new(callSid, Customer, ExoPhone, DateTimeOffset.UtcNow);
 
     protected static void MustBe(WebhookReply reply, string what, Guid? callId, string? status, bool? applied)

@@ -13,7 +13,7 @@ internal static class Report
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // no page ever shows it, and "×" should read as such
     };
 
-    private sealed record Run(int Seed, bool Passed, int Calls, int Webhooks, double Seconds, IEnumerable<Entry> Scenarios);
+    private sealed record Run(int Seed, bool Passed, int Calls, int Webhooks, int? Dials, double Seconds, IEnumerable<string> Errors, IEnumerable<Entry> Scenarios);
 
     private sealed record Entry(
         string Name,
@@ -32,8 +32,10 @@ internal static class Report
             outcome.Seed,
             outcome.AllHeld,
             outcome.Calls,
-            outcome.Webhooks,
+            outcome.Witness?.Callbacks ?? outcome.Webhooks,
+            outcome.Witness?.Dials,
             Math.Round(outcome.Took.TotalSeconds, 3),
+            outcome.Witness?.Problems.Select(InWords) ?? [],
             outcome.Results.Select(result => new Entry(
                 result.Name,
                 result.Stage.Calls.Select(call => call.Id),
@@ -42,8 +44,10 @@ internal static class Report
                 result.ExpectedEnding,
                 result.FoundEnding,
                 result.Held,
-                result.Held ? null : string.Join("\n", result.Problems.Select(problem => $"expected {problem.Expected}; found {problem.Found}")),
+                result.Held ? null : string.Join("\n", result.Problems.Select(InWords)),
                 Math.Round(result.Took.TotalSeconds, 3))));
         await File.WriteAllTextAsync(file.FullName, JsonSerializer.Serialize(run, Readable) + "\n");
     }
+
+    private static string InWords(Problem problem) => $"expected {problem.Expected}; found {problem.Found}";
 }

@@ -41,11 +41,7 @@ internal static class ResultTable
         foreach (var result in results.Where(result => !result.Held))
         {
             console.Write(new Rule($"[red]✗ {Markup.Escape(result.Name)}[/]").LeftJustified());
-            foreach (var problem in result.Problems)
-            {
-                console.Write(new Markup($"  [green]expected[/]  {Markup.Escape(problem.Expected)}\n"));
-                console.Write(new Markup($"  [red]found[/]     {Markup.Escape(problem.Found)}\n"));
-            }
+            WriteProblems(console, result.Problems);
 
             console.WriteLine($"  played    {result.Stage.Played}");
             foreach (var call in result.Found)
@@ -56,6 +52,15 @@ internal static class ResultTable
             }
 
             console.WriteLine();
+        }
+    }
+
+    public static void WriteProblems(IAnsiConsole console, IReadOnlyList<Problem> problems)
+    {
+        foreach (var problem in problems)
+        {
+            console.Write(new Markup($"  [green]expected[/]  {Markup.Escape(problem.Expected)}\n"));
+            console.Write(new Markup($"  [red]found[/]     {Markup.Escape(problem.Found)}\n"));
         }
     }
 
