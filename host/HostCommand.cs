@@ -148,7 +148,7 @@ internal static class Failures
         }
         catch (IOException error) when (error.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {
-            return Tell($"{error.InnerException.Message}: another program listens there; choose another address with --urls.", 1);
+            return Tell($"{error.Message} Another program listens there; choose another address with --urls.", 1);
         }
     }
 
