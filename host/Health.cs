@@ -41,8 +41,7 @@ internal static class Health
         }
         catch (Exception error) when (error is NpgsqlException or TimeoutException)
         {
-            var reason = (error as PostgresException)?.SqlState ?? error.InnerException?.GetType().Name ?? error.GetType().Name;
-            return Problems.Of(StatusCodes.Status503ServiceUnavailable, "The host is not ready.", $"The database cannot be written and read ({reason}).");
+            return Problems.Of(StatusCodes.Status503ServiceUnavailable, "The host is not ready.", $"The database cannot be written and read ({DatabaseAway.Reason(error)}).");
         }
     }
 }

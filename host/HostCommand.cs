@@ -142,9 +142,7 @@ internal static class Failures
         }
         catch (NpgsqlException error)
         {
-            // The driver's message may name the user; the code and the kind are enough to look it up.
-            var reason = (error as PostgresException)?.SqlState ?? error.InnerException?.GetType().Name ?? error.GetType().Name;
-            return Tell($"The database of ConnectionStrings__CallOrchestration cannot be used ({reason}).", 1);
+            return Tell($"The database of ConnectionStrings__CallOrchestration cannot be used ({DatabaseAway.Reason(error)}).", 1);
         }
         catch (IOException error) when (error.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {

@@ -9,7 +9,7 @@ public sealed partial class ReadmeTests(TestHost host) : IClassFixture<TestHost>
     public async Task Every_curl_of_the_readme_runs_as_it_is_written()
     {
         await using (var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken)) await Organizations.AddDemo(connection);
-        var blocks = BashBlock().Matches(await File.ReadAllTextAsync(Root("README.md"), TestContext.Current.CancellationToken));
+        var blocks = BashBlock().Matches(await File.ReadAllTextAsync(Path.Combine(Sources.Root, "README.md"), TestContext.Current.CancellationToken));
         var script = string.Join('\n', blocks.Select(block => block.Groups["script"].Value));
         Regex.Count(script, "curl ").ShouldBeGreaterThanOrEqualTo(16);
         foreach (var route in (string[])["/api/calls/outbound", "/api/calls ", "/api/calls?", "/api/calls/summary", "/api/calls/$", "-X PATCH", "/webhooks/inbound", "/webhooks/provider-event", "/health/live", "/health/ready", "/openapi"])
@@ -27,8 +27,6 @@ public sealed partial class ReadmeTests(TestHost host) : IClassFixture<TestHost>
 
         bash.ExitCode.ShouldBe(0, said);
     }
-
-    private static string Root(string file) => Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../..", file));
 
     [GeneratedRegex("^```bash\n(?<script>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex BashBlock();

@@ -47,7 +47,6 @@ internal sealed class CallChange
 
         return new()
         {
-            // PENDING is no wish of its own: nobody sends a call back to it by hand.
             Status = status,
             outcome = outcome,
             MovesTime = moves,

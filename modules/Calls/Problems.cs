@@ -119,6 +119,16 @@ public static class DatabaseAway
     private const string IdleInTransactionSessionTimeout = "25P03";
 
     /// <summary>
+    /// Why the database cannot be used, in a word to look up: PostgreSQL's code, or the kind of the error. Never its message, which may
+    /// name the user or quote a row.
+    /// </summary>
+    public static string Reason(Exception error)
+    {
+        ArgumentNullException.ThrowIfNull(error);
+        return (error as PostgresException)?.SqlState ?? error.InnerException?.GetType().Name ?? error.GetType().Name;
+    }
+
+    /// <summary>
     /// Whether the same statement can be expected to work later: no connection, a server that stops or starts (57P01…57P03), a
     /// read-only one after a failover (25006), too many connections, a timeout of a statement or of a lock.
     /// </summary>
