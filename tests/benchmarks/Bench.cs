@@ -5,11 +5,24 @@ namespace CallOrchestration.Benchmarks;
 /// <summary>What every cell works with.</summary>
 internal sealed class Bench(BenchmarkOptions options, Cluster cluster, CancellationToken cancellation)
 {
+    private readonly Dictionary<string, IReadOnlyList<Tenant>> tenants = [];
+
     public BenchmarkOptions Options => options;
 
     public Cluster Cluster => cluster;
 
     public CancellationToken Cancellation => cancellation;
+
+    /// <summary>A template with organizations whose secrets are known, and with what else it is filled with once.</summary>
+    public async Task<(string Template, IReadOnlyList<Tenant> Tenants)> TenantTemplate(string name, Func<string, IReadOnlyList<Tenant>, Task> fill)
+    {
+        await cluster.Template(name, async connectionString =>
+        {
+            tenants[name] = await CallRows.Migrate(connectionString);
+            await fill(connectionString, tenants[name]);
+        });
+        return (name, tenants[name]);
+    }
 
     /// <summary>Runs every contender as often as was asked for, each time in the other order: what warms up or fills up during a run is shared.</summary>
     public async Task Alternate<T>(IReadOnlyList<T> contenders, Func<T, Task> run)

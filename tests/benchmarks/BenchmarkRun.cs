@@ -24,7 +24,7 @@ internal static class BenchmarkRun
                 var report = new CellReport(name);
                 reports.Add(report);
                 Screen.WriteCell(name, Catalogue.Cells[name].What);
-                await Catalogue.Cells[name].Run(bench, report);
+                await Measure(bench, report);
                 Screen.Write(report);
                 // After each cell: a run of hours that is interrupted keeps what it has.
                 if (options.Json is { } file) await JsonReport.Write(file, bench, reports);
@@ -42,5 +42,18 @@ internal static class BenchmarkRun
         }
 
         return Screen.WriteVerdict(reports) ? 0 : ExitCode.TargetsMissed;
+    }
+
+    // What keeps one cell from being measured must not take the others of a long run down with it.
+    private static async Task Measure(Bench bench, CellReport report)
+    {
+        try
+        {
+            await Catalogue.Cells[report.Name].Run(bench, report);
+        }
+        catch (Exception error) when (error is CannotMeasureException or NpgsqlException or HttpRequestException or IOException)
+        {
+            report.Fault($"could not be measured: {error.Message}");
+        }
     }
 }

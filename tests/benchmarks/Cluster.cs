@@ -83,6 +83,13 @@ internal sealed class Cluster : IAsyncDisposable
         await Execute(disk == Disk.Slower ? "alter system set commit_delay = 5000" : "alter system reset commit_delay");
         await Execute(disk == Disk.Slower ? "alter system set commit_siblings = 0" : "alter system reset commit_siblings");
         await Execute("select pg_reload_conf()");
+        // The reload is only ordered by that, and a setting that the command line has would win over it.
+        await using var connection = new NpgsqlConnection(Maintenance);
+        for (var looks = 0; await connection.QuerySingleAsync<string>("show commit_delay") != (disk == Disk.Slower ? "5000" : "0"); looks++)
+        {
+            if (looks == 100) throw new CannotMeasureException("PostgreSQL did not take commit_delay.");
+            await Task.Delay(50);
+        }
     }
 
     /// <summary>Fills a template once; its name.</summary>
@@ -101,12 +108,26 @@ internal sealed class Cluster : IAsyncDisposable
     {
         var name = $"run_{++databases}";
         await Execute($"create database {name} template {template}");
-        return ConnectionString(name, pooling: false);
+        return ConnectionString(name);
     }
+
+    /// <summary>A template itself, for what is too large to be cloned. Whoever changes it tidies up.</summary>
+    public string Open(string template) => ConnectionString(template);
+
+    /// <summary>The server's log, which goes on being written.</summary>
+    public string ServerLog => Path.Combine(server!.DataDirectory, "server.log");
 
     public async Task Drop(string connectionString)
     {
         if (!keep) await Execute($"drop database if exists {new NpgsqlConnectionStringBuilder(connectionString).Database} with (force)");
+    }
+
+    /// <summary>How many transactions a database has seen.</summary>
+    public async Task<long> Transactions(string connectionString)
+    {
+        await using var connection = new NpgsqlConnection(Maintenance);
+        return await connection.QuerySingleAsync<long>(
+            "select xact_commit + xact_rollback from pg_stat_database where datname = @name", new { name = new NpgsqlConnectionStringBuilder(connectionString).Database });
     }
 
     /// <summary>What a run does not wait for: statistics are fresh, and nothing is left to be written by the run before.</summary>
@@ -124,10 +145,11 @@ internal sealed class Cluster : IAsyncDisposable
         else directory.Delete(recursive: true);
     }
 
-    private string Maintenance => ConnectionString("postgres", pooling: true);
+    private string Maintenance => ConnectionString("postgres");
 
-    // Without a pool where a database will be cloned or dropped: an idle connection would be in the way.
-    private string ConnectionString(string database, bool pooling) =>
+    /// <param name="database">Its name.</param>
+    /// <param name="pooling">Not for a template: an idle connection would be in the way of its clones.</param>
+    private string ConnectionString(string database, bool pooling = true) =>
         new NpgsqlConnectionStringBuilder(server!.ConnectionString) { Database = database, Pooling = pooling }.ConnectionString;
 
     private async Task Execute(string sql)

@@ -54,10 +54,10 @@ internal static partial class Pgbench
             await using var connection = new NpgsqlConnection(database);
             var until = DateTime.UtcNow;
             var left = await connection.QuerySingleAsync<long>(Contenders.Product.UnfinishedSql, new { until });
-            var wrong = await connection.QuerySingleAsync<long>(Contenders.Product.WrongSql!);
-            return left + wrong == 0
+            var done = await connection.QuerySingleAsync<long>(Contenders.Product.DoneSql!);
+            return left == 0 && done == rows
                 ? rows / elapsed.TotalSeconds
-                : throw new CannotMeasureException($"pgbench left {left} calls undone and {wrong} wrong.");
+                : throw new CannotMeasureException($"pgbench left {left} of {rows} calls undone, and {done} are as they should be.");
         }
         finally
         {

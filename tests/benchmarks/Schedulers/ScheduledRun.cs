@@ -15,8 +15,8 @@ internal sealed record Plan(int Jobs, TimeSpan Step, int Hosts, bool WithFuture 
 /// <param name="Due">When the first was due.</param>
 /// <param name="Step">From one due time to the next.</param>
 /// <param name="Finished">When the database showed that all were done.</param>
-/// <param name="Wrong">How many the database shows to be done wrongly.</param>
-internal sealed record Outcome(int Jobs, IReadOnlyList<Start> Starts, DateTime Due, TimeSpan Step, DateTime Finished, long Wrong)
+/// <param name="NotDone">How many the database does not show to be done as they should.</param>
+internal sealed record Outcome(int Jobs, IReadOnlyList<Start> Starts, DateTime Due, TimeSpan Step, DateTime Finished, long NotDone)
 {
     public DateTime FirstStart => At(Starts.Min(start => start.AtMicroseconds));
 
@@ -37,7 +37,7 @@ internal sealed record Outcome(int Jobs, IReadOnlyList<Start> Starts, DateTime D
         if (duplicates > 0) yield return $"{duplicates} started twice";
         if (early > 0) yield return $"{early} started early";
         if (missing > 0) yield return $"{missing} never started";
-        if (Wrong > 0) yield return $"{Wrong} rows are not as they should be";
+        if (NotDone != 0) yield return $"{NotDone} rows are not as they should be";
     }
 
     private static DateTime At(long microseconds) => DateTime.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond);
@@ -54,45 +54,51 @@ internal static class ScheduledRun
     // Between the fill and the due time: the processes start and get warm.
     private static readonly TimeSpan ToGetWarm = TimeSpan.FromSeconds(7);
     private static readonly TimeSpan LongestStall = TimeSpan.FromMinutes(2);
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(5);
 
-    public static async Task<Outcome> Run(Bench bench, Scheduler scheduler, Plan plan, Func<IReadOnlyList<SchedulerProcess>, Task>? meanwhile = null)
+    public static async Task<Outcome> Run(Bench bench, Scheduler scheduler, Plan plan)
     {
-        var database = await bench.Cluster.Create(await Template(bench, scheduler, plan.WithFuture));
-        try
+        for (var lead = ToGetWarm + TimeSpan.FromSeconds(1 + plan.Jobs / 5000.0); ; lead *= 2)
         {
-            for (var lead = ToGetWarm + TimeSpan.FromSeconds(1 + plan.Jobs / 5000.0); ; lead *= 2)
+            var database = await bench.Cluster.Create(await Template(bench, scheduler, plan.WithFuture));
+            try
             {
-                var due = WholeMillisecond(DateTime.UtcNow + lead);
-                await scheduler.Fill(database, new(0, plan.Jobs, due, plan.Step), bench.Cancellation);
-                // Due already, and there when the processes start: a peer notices only then what another process has added.
-                await scheduler.Fill(database, new(StartRecorder.WarmUpFrom, scheduler.WarmUpJobs, WholeMillisecond(DateTime.UtcNow), TimeSpan.Zero), bench.Cancellation);
-                await Cluster.VacuumAnalyze(database);
-                if (DateTime.UtcNow + ToGetWarm < due) return await Run(bench, scheduler, plan, database, due, meanwhile);
-                // The machine is slower than was thought: again, with more time.
-                await bench.Cluster.Drop(database);
-                database = await bench.Cluster.Create(await Template(bench, scheduler, plan.WithFuture));
+                if (await Try(bench, scheduler, plan, database, lead) is { } outcome) return outcome;
+                Bench.Tell($"{scheduler.Name} was not warm when its jobs fell due; again, with more time");
             }
-        }
-        finally
-        {
-            await bench.Cluster.Drop(database);
+            finally
+            {
+                await bench.Cluster.Drop(database);
+            }
         }
     }
 
-    private static async Task<Outcome> Run(
-        Bench bench, Scheduler scheduler, Plan plan, string database, DateTime due, Func<IReadOnlyList<SchedulerProcess>, Task>? meanwhile)
+    /// <summary>The same on a database that is there already.</summary>
+    public static async Task<Outcome> RunOn(Bench bench, Scheduler scheduler, Plan plan, string database) =>
+        await Try(bench, scheduler, plan, database, 2 * ToGetWarm + TimeSpan.FromSeconds(10 + plan.Jobs / 2000.0))
+            ?? throw new CannotMeasureException("The machine is too busy to measure.");
+
+    // Null where the processes were not warm when the first job fell due.
+    private static async Task<Outcome?> Try(Bench bench, Scheduler scheduler, Plan plan, string database, TimeSpan lead)
     {
-        var processes = Enumerable.Range(0, plan.Hosts).Select(_ => new SchedulerProcess(scheduler.Name, scheduler.Process(database))).ToList();
+        var due = WholeMillisecond(DateTime.UtcNow + lead);
+        await scheduler.Fill(database, new(0, plan.Jobs, due, plan.Step), bench.Cancellation);
+        // Due already, and there when the processes start: a peer notices only then what another process has added.
+        await scheduler.Fill(database, new(StartRecorder.WarmUpFrom, scheduler.WarmUpJobs, WholeMillisecond(DateTime.UtcNow), TimeSpan.Zero), bench.Cancellation);
+        await Cluster.VacuumAnalyze(database);
+        if (DateTime.UtcNow + ToGetWarm > due) return null;
+
+        var heard = new SemaphoreSlim(0);
+        var processes = Enumerable.Range(0, plan.Hosts).Select(_ => new SchedulerProcess(scheduler.Name, scheduler.Process(database), heard)).ToList();
         try
         {
             foreach (var process in processes) await process.Ready(bench.Cancellation);
             if (bench.Options.Trace) Tracing.TellHowToAttach(processes);
             await Until(() => processes.Sum(process => process.Warm) >= scheduler.WarmUpJobs);
-            if (DateTime.UtcNow > due) throw new CannotMeasureException($"{scheduler.Name} was not warm when its jobs fell due: the machine is too busy to measure.");
+            if (DateTime.UtcNow > due) return null;
 
             if (bench.Options.Trace) await Tracing.Begin(database);
-            if (meanwhile is not null) await meanwhile(processes);
             await Until(() => processes.Sum(process => process.Measured) >= plan.Jobs);
             var finished = await Finished(scheduler, plan, database, due, bench.Cancellation);
             if (bench.Options.Trace) await Tracing.Tell(database);
@@ -100,8 +106,8 @@ internal static class ScheduledRun
             var starts = new List<Start>();
             foreach (var process in processes) starts.AddRange(await process.Starts(bench.Cancellation));
             await using var connection = new NpgsqlConnection(database);
-            var wrong = scheduler.WrongSql is { } sql ? await connection.QuerySingleAsync<long>(sql, commandTimeout: 0) : 0;
-            return new(plan.Jobs, starts, due, plan.Step, finished, wrong);
+            var done = scheduler.DoneSql is { } sql ? await connection.QuerySingleAsync<long>(sql, commandTimeout: 0) : plan.Jobs + scheduler.WarmUpJobs;
+            return new(plan.Jobs, starts, due, plan.Step, finished, plan.Jobs + scheduler.WarmUpJobs - done);
         }
         finally
         {
@@ -112,7 +118,7 @@ internal static class ScheduledRun
         async Task Until(Func<bool> condition)
         {
             var (seen, since) = (-1, Stopwatch.StartNew());
-            for (; !condition(); await Task.Delay(BetweenLooks, bench.Cancellation))
+            for (; !condition(); await heard.WaitAsync(LongestSilence, bench.Cancellation))
             {
                 foreach (var process in processes) process.MustRun();
                 var now = processes.Sum(process => process.Measured + process.Warm);

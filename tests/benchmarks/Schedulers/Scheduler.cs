@@ -30,12 +30,12 @@ internal abstract class Scheduler
     /// <summary>How many jobs up to a time are not done, with that committed. Parameter: <c>@until</c>.</summary>
     public abstract string UnfinishedSql { get; }
 
-    /// <summary>How many jobs were done, but not as they should; null where there is nothing to tell. Parameter: <c>@until</c>.</summary>
-    public virtual string? WrongSql => null;
+    /// <summary>How many jobs the database shows to be done as they should; null where a peer keeps nothing to tell it by.</summary>
+    public virtual string? DoneSql => null;
 }
 
 /// <summary>The product.</summary>
-internal sealed class ProductScheduler : Scheduler
+internal class ProductScheduler : Scheduler
 {
     public const string ProductName = "CallOrchestration";
 
@@ -64,11 +64,11 @@ internal sealed class ProductScheduler : Scheduler
         where (status = 'PENDING' and next_action_at <= @until) or (status = 'IN_PROGRESS' and provider_call_id is null)
         """;
 
-    public override string WrongSql =>
+    public override string DoneSql =>
         """
         select count(*)
         from calls
-        where status <> 'PENDING'
-            and (jsonb_path_query_array(history, '$[*].event') <> '["created", "claimed", "dial-accepted"]' or claims <> 1 or retries <> 0)
+        where status = 'IN_PROGRESS' and provider_call_id is not null and claims = 1 and retries = 0
+            and jsonb_path_query_array(history, '$[*].event') = '["created", "claimed", "dial-accepted"]'
         """;
 }

@@ -14,10 +14,13 @@ internal readonly record struct Start(long Number, int Attempt, long AtMicroseco
 /// A process with a scheduler in it, the product's or a peer's. All speak alike: a JSON line when they work, one now and then with how many
 /// jobs were started, and at the line <c>stop</c> each single start.
 /// </summary>
-internal sealed class SchedulerProcess(string name, ProcessStartInfo start) : Child(name, start)
+/// <param name="name">How it is called in messages.</param>
+/// <param name="start">What to run.</param>
+/// <param name="heard">Released at each of its lines: who waits for something need not look again and again, beside what is measured.</param>
+internal sealed class SchedulerProcess(string name, ProcessStartInfo start, SemaphoreSlim heard) : Child(name, start)
 {
     private static readonly TimeSpan LongestStart = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(20);
 
     private readonly ConcurrentQueue<Start> starts = new();
     private volatile bool ready;
@@ -57,6 +60,8 @@ internal sealed class SchedulerProcess(string name, ProcessStartInfo start) : Ch
                     break;
             }
         }
+
+        heard.Release();
     }
 
     private async Task Until(Func<bool> condition, string otherwise, CancellationToken cancellation)

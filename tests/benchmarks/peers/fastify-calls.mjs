@@ -28,7 +28,17 @@ const createSchema = {
     to: { type: 'string', pattern: E164 },
     next_action_at: { type: ['string', 'null'], format: 'date-time' },
     metadata: { type: ['object', 'null'] },
-    connect: { type: ['object', 'null'] },
+    connect: {
+      type: ['object', 'null'],
+      additionalProperties: false,
+      minProperties: 1,
+      maxProperties: 1,
+      properties: {
+        flow_url: { type: 'string', maxLength: 1000, pattern: '^https?://' },
+        stream_url: { type: 'string', maxLength: 1000, pattern: '^wss?://' },
+        number: { type: 'string', pattern: E164 },
+      },
+    },
   },
 }
 
