@@ -37,6 +37,10 @@ internal sealed class Bench(BenchmarkOptions options, Cluster cluster, Cancellat
         }
     }
 
+    /// <summary>All of these, or only the product where that was asked for.</summary>
+    public IReadOnlyList<T> Chosen<T>(IReadOnlyList<T> contenders, T product)
+        where T : class => options.Alone ? [product] : contenders;
+
     /// <summary>The same on each disk that was asked for.</summary>
     public async Task OnEachDisk(Func<string, Task> run)
     {

@@ -21,11 +21,12 @@ internal enum Disk
 /// <param name="Runs">How often each contender is measured.</param>
 /// <param name="Rows">The calls of the cell drain; every other cell grows and shrinks with it.</param>
 /// <param name="Disks">The passes of the throughput cells.</param>
+/// <param name="Alone">The product without its peers.</param>
 /// <param name="Json">Also gets every figure.</param>
 /// <param name="Keep">Leaves PostgreSQL's data and the databases.</param>
 /// <param name="Trace">Says how to attach, and lists the statements that PostgreSQL spent its time on.</param>
 internal sealed record BenchmarkOptions(
-    IReadOnlyList<string> Cells, int Runs, int Rows, IReadOnlyList<Disk> Disks, FileInfo? Json, bool Keep, bool Trace)
+    IReadOnlyList<string> Cells, int Runs, int Rows, IReadOnlyList<Disk> Disks, bool Alone, FileInfo? Json, bool Keep, bool Trace)
 {
     public const int FullRows = 100_000;
 
@@ -69,6 +70,11 @@ internal static class BenchmarkCommand
         DefaultValueFactory = _ => "both",
     };
 
+    private static readonly Option<bool> Alone = new("--alone")
+    {
+        Description = "Only the product itself, for whoever is at work on it; targets that name a peer are left out.",
+    };
+
     private static readonly Option<FileInfo?> Json = new("--json")
     {
         Description = "Also writes every figure and query plan to this file.",
@@ -100,7 +106,7 @@ internal static class BenchmarkCommand
             Exit code 0 if every target of the cells that were run was reached, 1 if one was missed, 2 for wrong options, 130 after Ctrl-C.
             """)
         {
-            Names, Runs, Rows, Disks, Json, Keep, Trace,
+            Names, Runs, Rows, Disks, Alone, Json, Keep, Trace,
         };
         root.SetAction((parsed, cancellation) => BenchmarkRun.Run(Options(parsed), cancellation));
         return root;
@@ -114,6 +120,7 @@ internal static class BenchmarkCommand
             parsed.GetValue(Runs),
             parsed.GetValue(Rows),
             parsed.GetValue(Disks) switch { "as-is" => [Disk.AsItIs], "slower" => [Disk.Slower], _ => [Disk.AsItIs, Disk.Slower] },
+            parsed.GetValue(Alone),
             parsed.GetValue(Json),
             parsed.GetValue(Keep),
             parsed.GetValue(Trace));

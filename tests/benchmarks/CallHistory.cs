@@ -32,7 +32,8 @@ internal static class CallHistory
         });
 
         await connection.ExecuteAsync("set maintenance_work_mem = '1GB'");
-        foreach (var (_, definition) in indexes) await connection.ExecuteAsync(new CommandDefinition(definition, commandTimeout: 0, cancellationToken: cancellation));
+        foreach (var (_, definition) in indexes)
+            await connection.ExecuteAsync(new CommandDefinition(definition, commandTimeout: 0, cancellationToken: cancellation));
     }
 
     // Those of a constraint stay: here the primary key, which is filled in its own order.
@@ -86,8 +87,7 @@ internal static class CallHistory
                 -- Not in step with the organizations, which also go round.
                 (n / 50) % 10 = 0 as pending,
                 (n / 50) % 10 = 1 as inbound,
-                (array['completed', 'completed', 'completed', 'completed', 'completed', 'completed', 'completed', 'completed', 'no-answer', 'busy'])[1 + (n / 500) % 10]
-                    as outcome,
+                case (n / 500) % 10 when 8 then 'no-answer' when 9 then 'busy' else 'completed' end as outcome,
                 '+91' || (7000000000 + n % 2000000000)::text as customer) call,
             lateral (select not pending and outcome = 'completed' as answered) talk,
             lateral (select to_char(began at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at) clock,

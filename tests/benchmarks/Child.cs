@@ -17,7 +17,8 @@ internal class Child : IAsyncDisposable
         Name = name;
         start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
         // The shell's settings for a host of its own would point this one elsewhere.
-        foreach (var setting in start.Environment.Keys.Where(IsASetting).Where(key => !Given(start).Contains(key)).ToList()) start.Environment.Remove(setting);
+        var given = Given(start);
+        foreach (var setting in start.Environment.Keys.Where(IsASetting).Where(key => !given.Contains(key)).ToList()) start.Environment.Remove(setting);
         process = Process.Start(start)!;
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
         process.OutputDataReceived += (_, line) =>

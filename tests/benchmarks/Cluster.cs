@@ -127,7 +127,8 @@ internal sealed class Cluster : IAsyncDisposable
     {
         await using var connection = new NpgsqlConnection(Maintenance);
         return await connection.QuerySingleAsync<long>(
-            "select xact_commit + xact_rollback from pg_stat_database where datname = @name", new { name = new NpgsqlConnectionStringBuilder(connectionString).Database });
+            "select xact_commit + xact_rollback from pg_stat_database where datname = @name",
+            new { name = new NpgsqlConnectionStringBuilder(connectionString).Database });
     }
 
     /// <summary>What a run does not wait for: statistics are fresh, and nothing is left to be written by the run before.</summary>

@@ -12,20 +12,21 @@ internal static class NodePeers
     // The Node of the package, not the machine's: both queues need version 22.
     private static string Node => Path.Combine(Directory, "node_modules", "node", "bin", "node");
 
-    /// <summary>Installs what package-lock.json names, unless that was done.</summary>
-    public static async Task Install(CancellationToken cancellation)
+    /// <summary>Installs what package-lock.json names, unless that was done or is not needed.</summary>
+    public static async Task Install(Bench bench)
     {
-        if (File.Exists(Node)) return;
+        if (bench.Options.Alone || File.Exists(Node)) return;
         Bench.Tell($"npm ci in {Path.GetRelativePath(Environment.CurrentDirectory, Directory)}, once");
         ProcessStartInfo start = new("npm", ["ci", "--no-audit", "--no-fund"]) { WorkingDirectory = Directory };
         try
         {
             await using var npm = Child.Start("npm ci", start);
-            await npm.Ended(cancellation).WaitAsync(LongestInstall, cancellation);
+            await npm.Ended(bench.Cancellation).WaitAsync(LongestInstall, bench.Cancellation);
         }
         catch (System.ComponentModel.Win32Exception)
         {
-            throw new CannotMeasureException("npm is missing, and the peers in Node come by it: install Node.js with npm (any version in use will do) and start again.");
+            throw new CannotMeasureException(
+                "npm is missing, and the peers in Node come by it: install Node.js with npm (any version in use will do) and start again.");
         }
 
         if (!File.Exists(Node)) throw new CannotMeasureException($"npm ci ended well, but there is no Node at {Node}: was its install script refused?");
@@ -54,6 +55,7 @@ internal static class NodePeers
             if (System.IO.Directory.Exists(Path.Combine(directory.FullName, "peers"))) return Path.Combine(directory.FullName, "peers");
         }
 
-        throw new CannotMeasureException($"No peers lie above {AppContext.BaseDirectory}: run this from the repository (dotnet run -c Release --project tests/benchmarks).");
+        throw new CannotMeasureException(
+            $"No peers lie above {AppContext.BaseDirectory}: run this from the repository (dotnet run -c Release --project tests/benchmarks).");
     }
 }

@@ -14,8 +14,8 @@ internal static class ProductStatements
 {
     public static IReadOnlyList<ProductStatement> All { get; } =
     [
-        .. from module in (Assembly[])[typeof(CallsModule).Assembly, typeof(OutboundModule).Assembly, typeof(ProviderEventsModule).Assembly, typeof(SchedulingModule).Assembly]
-           from type in module.GetTypes()
+        .. from module in (Type[])[typeof(CallsModule), typeof(OutboundModule), typeof(ProviderEventsModule), typeof(SchedulingModule)]
+           from type in module.Assembly.GetTypes()
            from field in type.GetFields(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
            where field.IsLiteral && field.FieldType == typeof(string) && field.Name.EndsWith("Sql", StringComparison.Ordinal)
            select new ProductStatement($"{type.Name}.{field.Name}", (string)field.GetRawConstantValue()!),

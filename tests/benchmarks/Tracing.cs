@@ -11,7 +11,10 @@ internal static partial class Tracing
     public static void TellHowToAttach(IEnumerable<Child> processes)
     {
         foreach (var process in processes)
-            Bench.Tell($"{process.Name} is process {process.Id}: dotnet-trace collect -p {process.Id} --duration 00:00:10, or dotnet-counters monitor -p {process.Id}");
+        {
+            Bench.Tell(
+                $"{process.Name} is process {process.Id}: dotnet-trace collect -p {process.Id} --duration 00:00:10, or dotnet-counters monitor -p {process.Id}");
+        }
     }
 
     public static async Task Begin(string connectionString)
@@ -24,7 +27,8 @@ internal static partial class Tracing
     public static async Task Tell(string connectionString)
     {
         await using var connection = new NpgsqlConnection(connectionString);
-        foreach (var (statement, calls, total, mean, rows) in await connection.QueryAsync<(string, long, double, double, long)>(TimesSql, new { shown = StatementsShown }))
+        var times = await connection.QueryAsync<(string, long, double, double, long)>(TimesSql, new { shown = StatementsShown });
+        foreach (var (statement, calls, total, mean, rows) in times)
         {
             var text = Blanks().Replace(statement, " ");
             Bench.Tell($"{total,8:0} ms in {calls,6} × {mean,7:0.000} ms, {rows,7} rows: {text[..Math.Min(StatementLength, text.Length)]}");

@@ -11,12 +11,12 @@ internal static class Burst
 
     public static async Task Run(Bench bench, CellReport report)
     {
-        await NodePeers.Install(bench.Cancellation);
+        await NodePeers.Install(bench);
         foreach (var scheduler in OnOneHost) report.Configured(scheduler.Name, scheduler.Configuration);
         foreach (var hosts in (int[])[1, 2])
         {
             var variant = $"the last of {bench.Options.Scaled(Calls, 100)}, {hosts} host{(hosts > 1 ? "s" : "")}";
-            await bench.Alternate(hosts == 1 ? OnOneHost : [Contenders.Product], scheduler => Measure(bench, report, variant, scheduler, hosts));
+            await bench.Alternate(bench.Chosen(hosts == 1 ? OnOneHost : [Contenders.Product], Contenders.Product), scheduler => Measure(bench, report, variant, scheduler, hosts));
             report.AtMost($"{variant}, ms", report.Median(variant, Contenders.Product.Name, Unit.Milliseconds), 150);
         }
     }

@@ -11,23 +11,24 @@ internal static class Drain
         Contenders.QuartzBest, Contenders.QuartzDefault,
     ];
 
-    private static readonly Scheduler[] OnTwoHosts = [Contenders.Product, Contenders.PgBoss1000, Contenders.PgBoss200, Contenders.GraphileBatched, Contenders.QuartzBest];
+    private static readonly Scheduler[] OnTwoHosts =
+        [Contenders.Product, Contenders.PgBoss1000, Contenders.PgBoss200, Contenders.GraphileBatched, Contenders.QuartzBest];
 
     public static async Task Run(Bench bench, CellReport report)
     {
-        await NodePeers.Install(bench.Cancellation);
+        await NodePeers.Install(bench);
         foreach (var scheduler in OnOneHost) report.Configured(scheduler.Name, scheduler.Configuration);
         report.Configured(Pgbench.Contender, Pgbench.Configuration);
         report.Note("From the first start in a handler to the last commit. A peer that works on fewer jobs is compared by its rate.");
-        report.Note($"{Pgbench.Contender}: the product's own two statements and nothing else, as many at a time as its hosts have under way: a claim and a record each.");
+        report.Note($"{Pgbench.Contender}: the product's own two statements and nothing else, as many at once as its hosts: a claim and a record for each.");
 
         await bench.OnEachDisk(async disk =>
         {
             foreach (var hosts in (int[])[1, 2])
             {
                 var variant = $"{hosts} host{(hosts > 1 ? "s" : "")}{disk}";
-                var contenders = (hosts == 1 ? OnOneHost : OnTwoHosts).Cast<Scheduler?>().Append(null).ToList();
-                await bench.Alternate(contenders, scheduler => scheduler is null
+                // The limit is no peer: it is wanted also where the product is measured alone.
+                await bench.Alternate([.. bench.Chosen(hosts == 1 ? OnOneHost : OnTwoHosts, Contenders.Product), null], scheduler => scheduler is null
                     ? MeasurePgbench(bench, report, variant, hosts)
                     : Measure(bench, report, variant, scheduler, hosts));
                 Judge(report, variant);
@@ -41,7 +42,8 @@ internal static class Drain
         var jobs = Math.Min(bench.Options.Rows, scheduler.MostJobs);
         var outcome = await ScheduledRun.Run(bench, scheduler, new(jobs, TimeSpan.Zero, hosts));
         foreach (var fault in outcome.Faults()) report.Fault($"{scheduler.Name}, {variant}: {fault}");
-        report.Measured(variant, scheduler.Name, scheduler == Contenders.Product, Unit.CallsPerSecond, outcome.Rate, jobs < bench.Options.Rows ? $"{jobs} jobs" : "");
+        var note = jobs < bench.Options.Rows ? $"{jobs} jobs" : "";
+        report.Measured(variant, scheduler.Name, scheduler == Contenders.Product, Unit.CallsPerSecond, outcome.Rate, note);
         Bench.Tell($"{variant}: {scheduler.Name} {Screen.Number(outcome.Rate)} calls/s");
     }
 

@@ -13,7 +13,7 @@ internal static class Events
 
     public static async Task Run(Bench bench, CellReport report)
     {
-        await NodePeers.Install(bench.Cancellation);
+        await NodePeers.Install(bench);
         foreach (var contender in HttpContender.All) report.Configured(contender.Name, contender.Configuration);
         report.Note("Each call is answered and then completed, by the same connection; half of the requests with a token, half with a signed URL.");
 
@@ -67,7 +67,8 @@ internal static class Events
         var path = token is not null
             ? $"/webhooks/provider-event?token={token}"
             : $"/webhooks/provider-event?call={call.Id}&attempt=1&signature={CallbackSignature.Of(call.Secret, call.Organization, call.Id, 1)}";
-        var both = $"CallSid={call.Sid}&DateCreated=2026-11-25+10%3A00%3A00&From=09900000001&To=08047110000&Direction=outbound-api&StartTime=2026-11-25+10%3A00%3A01";
+        var both = $"CallSid={call.Sid}&DateCreated=2026-11-25+10%3A00%3A00&From=09900000001&To=08047110000&Direction=outbound-api"
+            + "&StartTime=2026-11-25+10%3A00%3A01";
         yield return Post(path, $"{both}&EventType=answered&Status=in-progress&DateUpdated=2026-11-25+10%3A00%3A12");
         yield return Post(path, $"{both}&EventType=terminal&Status=completed&DateUpdated=2026-11-25+10%3A01%3A30&EndTime=2026-11-25+10%3A01%3A30"
             + $"&ConversationDuration=78&RecordingUrl=https%3A%2F%2Frecordings.example%2F{call.Sid}.mp3&CustomField={call.Id}");

@@ -16,14 +16,15 @@ internal static class Fairness
     public static async Task Run(Bench bench, CellReport report)
     {
         var (mountain, few) = (bench.Options.Scaled(Mountain, 2000), Others * CallsOfEach);
-        report.Note($"{mountain} calls of one organization due at once, and {CallsOfEach} each of {Others} others, which fall due in the {(few * Apart).TotalSeconds:0} s after that.");
+        report.Note($"The others' calls fall due one after the other, in the {(few * Apart).TotalSeconds:0} s after the mountain.");
         var variant = $"{mountain} of one, {CallsOfEach} each of {Others}";
         var name = Contenders.Product.Name;
         await bench.Alternate([new MountainScheduler(mountain)], async scheduler =>
         {
             var outcome = await ScheduledRun.Run(bench, scheduler, new(mountain + few, TimeSpan.Zero, 1));
             foreach (var fault in outcome.Faults()) report.Fault($"{variant}: {fault}");
-            List<double> delays = [.. outcome.Starts.Where(start => start.Number >= mountain).Select(start => outcome.LatenessOf(start) - (start.Number - mountain) * Apart.TotalMilliseconds)];
+            var others = outcome.Starts.Where(start => start.Number >= mountain);
+            List<double> delays = [.. others.Select(start => outcome.LatenessOf(start) - (start.Number - mountain) * Apart.TotalMilliseconds)];
             if (delays.Exists(delay => delay < 0)) report.Fault($"{variant}: some of the small ones started early");
             report.Measured("the small ones' delay, p50", name, true, Unit.Milliseconds, delays.Median());
             report.Measured("the small ones' delay, p99", name, true, Unit.Milliseconds, delays.Percentile(99), $"longest {Screen.Number(delays.Max())} ms");

@@ -10,7 +10,7 @@ internal static class Ingest
 
     public static async Task Run(Bench bench, CellReport report)
     {
-        await NodePeers.Install(bench.Cancellation);
+        await NodePeers.Install(bench);
         foreach (var contender in HttpContender.All) report.Configured(contender.Name, contender.Configuration);
         var (template, tenants) = await bench.TenantTemplate("calls_http", (_, _) => Task.CompletedTask);
         await bench.OnEachDisk(async disk =>

@@ -16,7 +16,7 @@ internal static class Lateness
 
     public static async Task Run(Bench bench, CellReport report)
     {
-        await NodePeers.Install(bench.Cancellation);
+        await NodePeers.Install(bench);
         foreach (var scheduler in WithDefaults) report.Configured(scheduler.Name, scheduler.Configuration);
         report.Note("The start in the handler less the due time, both by this machine's clock. Peers in their defaults are measured once, at 200 a second.");
 
@@ -28,7 +28,7 @@ internal static class Lateness
                 {
                     var contenders = hosts == 2 ? [Contenders.Product] : rate == 200 && !withFuture ? WithDefaults : Best;
                     var variant = $"{rate}/s, {hosts} host{(hosts > 1 ? "s" : "")}{(withFuture ? ", a million more tomorrow" : "")}";
-                    await bench.Alternate(contenders, scheduler => Measure(bench, report, variant, scheduler, new(
+                    await bench.Alternate(bench.Chosen(contenders, Contenders.Product), scheduler => Measure(bench, report, variant, scheduler, new(
                         (int)(rate * bench.Options.Scaled(duration, Shortest).TotalSeconds), TimeSpan.FromMilliseconds(1000.0 / rate), hosts, withFuture)));
                     Judge(report, variant, rate, contenders);
                 }

@@ -14,7 +14,7 @@ internal static partial class Pgbench
 {
     public const string Contender = "pgbench, our statements";
 
-    public const string Configuration = "-M prepared, a claim of 200 and its record in turn, 2 clients for each host, enable_seqscan=off as the scheduler's own connections";
+    public const string Configuration = "prepared, a claim of 200 and its record in turn, 2 clients for each host, enable_seqscan=off as for the scheduler";
 
     // Scheduler__BatchSize by default.
     private const int BatchSize = 200;
@@ -107,7 +107,7 @@ internal static partial class Pgbench
 
     private static string Rewritten(string sql) => Parameter().Replace(sql, match => Parameters.TryGetValue(match.Groups[1].Value, out var variable)
         ? variable
-        : throw new CannotMeasureException($"The product's statement has a parameter @{match.Groups[1].Value} that Pgbench.cs does not know: give it a value there."));
+        : throw new CannotMeasureException($"The product's statement has a new parameter @{match.Groups[1].Value}: give it a value in Pgbench.cs."));
 
     [GeneratedRegex("@([A-Za-z][A-Za-z0-9_]*)")]
     private static partial Regex Parameter();

@@ -7,8 +7,8 @@ using CallOrchestration.Benchmarks.Report;
 namespace CallOrchestration.Benchmarks.Cells;
 
 /// <summary>
-/// The plans of the product's statements as the server ran them for the real host: by PostgreSQL's auto_explain, so with the statements, the parameters and the
-/// cached plans that there really are, and not with a copy of them.
+/// The plans of the product's statements as the server ran them for the real host: by PostgreSQL's auto_explain, so with the statements, the
+/// parameters and the cached plans that there really are, and not with a copy of them.
 /// </summary>
 internal static partial class PlanCapture
 {
@@ -99,7 +99,8 @@ internal static partial class PlanCapture
         file.Seek(from, SeekOrigin.Begin);
         var text = new StreamReader(file, Encoding.UTF8).ReadToEnd();
         from = file.Length;
-        return [.. Plans().Matches(text).Select(match => Understand(JsonDocument.Parse(match.Groups["plan"].Value.Replace("\n\t", "\n", StringComparison.Ordinal)).RootElement))
+        return [.. Plans().Matches(text)
+            .Select(match => Understand(JsonDocument.Parse(match.Groups["plan"].Value.Replace("\n\t", "\n", StringComparison.Ordinal)).RootElement))
             .Where(found => found.Query.Contains("calls", StringComparison.Ordinal))];
     }
 
@@ -132,7 +133,8 @@ internal static partial class PlanCapture
         if (Text(node, "Index Name") is { Length: > 0 } index) line.Append(" using ").Append(index);
         if (Text(node, "Relation Name") is { Length: > 0 } relation) line.Append(" on ").Append(relation);
         line.Append(CultureInfo.InvariantCulture, $" (rows={Rows(node)} loops={Number(node, "Actual Loops")} removed={Number(node, "Rows Removed by Filter")}");
-        line.Append(CultureInfo.InvariantCulture, $" time={node.GetProperty("Actual Total Time")} ms, buffers: hit={Number(node, "Shared Hit Blocks")} read={Number(node, "Shared Read Blocks")})");
+        line.Append(CultureInfo.InvariantCulture, $" time={node.GetProperty("Actual Total Time")} ms,");
+        line.Append(CultureInfo.InvariantCulture, $" buffers: hit={Number(node, "Shared Hit Blocks")} read={Number(node, "Shared Read Blocks")})");
         foreach (var condition in (string[])["Index Cond", "Filter"])
         {
             if (Text(node, condition) is { Length: > 0 } what) line.Append('\n').Append(' ', 2 * depth + 2).Append(condition).Append(": ").Append(what);

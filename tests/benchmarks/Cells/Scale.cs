@@ -24,19 +24,22 @@ internal static class Scale
     public static async Task Run(Bench bench, CellReport report)
     {
         var many = bench.Options.Scaled(Many, 10 * Few);
-        report.Note($"Both tables: {CallRows.Tenants} organizations, nine of ten calls over, one of ten waiting for tomorrow. Our own figures in both; no peer is here.");
+        report.Note($"Both tables: {CallRows.Tenants} organizations, nine of ten calls over, one of ten waiting for tomorrow. No peer is here.");
         Table[] tables = [await Make(bench, "calls_few", Few), await Make(bench, "calls_many", many)];
         await bench.OnEachDisk(async disk =>
         {
             await Compare(bench, report, tables, $"drain{disk}", Unit.CallsPerSecond, table => Drain(bench, report, table));
-            await Compare(bench, report, tables, $"ingest{disk}", Unit.RequestsPerSecond, table => Load(bench, report, table, CallRequests.Create(table.Tenants), 201));
+            await Requests($"ingest{disk}", CallRequests.Create, 201);
         });
-        await Compare(bench, report, tables, "a page of 50 with filters", Unit.RequestsPerSecond, table => Load(bench, report, table, CallRequests.List(table.Tenants), 200));
-        await Compare(bench, report, tables, "the summary", Unit.RequestsPerSecond, table => Load(bench, report, table, CallRequests.Summary(table.Tenants), 200));
+        await Requests("a page of 50 with filters", CallRequests.List, 200);
+        await Requests("the summary", CallRequests.Summary, 200);
 
         await PlanCapture.Run(bench, report, tables[^1].Database, tables[^1].Tenants);
         var heavy = report.Plans.Count(plan => !plan.IsLean);
         report.AtMost($"statements that read more than {QueryPlan.MostReadPerReturned} rows for each that they return", heavy, 0, "0");
+
+        Task Requests(string variant, Func<IReadOnlyList<Tenant>, Func<int, byte[]?>> make, int expected) =>
+            Compare(bench, report, tables, variant, Unit.RequestsPerSecond, table => Load(bench, report, table, make(table.Tenants), expected));
     }
 
     private static async Task<Table> Make(Bench bench, string name, int rows)
@@ -46,7 +49,8 @@ internal static class Scale
         return new($"{rows.ToString("#,0", CultureInfo.InvariantCulture)} rows", bench.Cluster.Open(template), tenants, name == "calls_many");
     }
 
-    private static async Task Compare(Bench bench, CellReport report, IReadOnlyList<Table> tables, string variant, Unit unit, Func<Table, Task<double>> measure)
+    private static async Task Compare(
+        Bench bench, CellReport report, IReadOnlyList<Table> tables, string variant, Unit unit, Func<Table, Task<double>> measure)
     {
         await bench.Alternate(tables, async table =>
         {

@@ -14,7 +14,9 @@ internal static class CallRequests
             "/api/calls/outbound",
             tenants[number % tenants.Count].ApiKey,
             "application/json",
-            $$$"""{"from":"+918047110000","to":"+9199{{{10_000_000 + number}}}","next_action_at":"{{{due}}}","metadata":{"campaign":"renewal","customer":{{{number}}}}}"""));
+            $$"""
+            {"from":"+918047110000","to":"+9199{{10_000_000 + number}}","next_action_at":"{{due}}","metadata":{"campaign":"renewal","customer":{{number}} } }
+            """));
     }
 
     /// <summary>Single calls, of those that are there.</summary>

@@ -24,8 +24,9 @@ internal static class HttpCell
     /// <param name="prepare">Makes the loads, to warm up and to count, on the database of one run.</param>
     /// <param name="check">What the database must show at the end, given how many requests were answered; a fault, or null.</param>
     public static Task Measure(
-        Bench bench, CellReport report, string variant, string template, Func<string, Task<(Load WarmUp, Load Counts)>> prepare, Func<NpgsqlConnection, int, Task<string?>> check) =>
-        bench.Alternate(HttpContender.All, async contender =>
+        Bench bench, CellReport report, string variant, string template,
+        Func<string, Task<(Load WarmUp, Load Counts)>> prepare, Func<NpgsqlConnection, int, Task<string?>> check) =>
+        bench.Alternate(bench.Chosen(HttpContender.All, HttpContender.Product), async contender =>
         {
             var database = await bench.Cluster.Create(template);
             try
@@ -43,7 +44,8 @@ internal static class HttpCell
 
                 var p99 = result.Latencies.Percentile(99);
                 report.Measured(variant, contender.Name, contender.IsOurs, Unit.RequestsPerSecond, result.Rate);
-                report.Measured(P99(variant), contender.Name, contender.IsOurs, Unit.Milliseconds, p99, $"p50 {Screen.Number(result.Latencies.Median())} ms");
+                var p50 = $"p50 {Screen.Number(result.Latencies.Median())} ms";
+                report.Measured(P99(variant), contender.Name, contender.IsOurs, Unit.Milliseconds, p99, p50);
                 Bench.Tell($"{variant}: {contender.Name} {Screen.Number(result.Rate)} requests/s, p99 {Screen.Number(p99)} ms");
             }
             finally

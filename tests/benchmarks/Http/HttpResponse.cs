@@ -32,7 +32,8 @@ internal static class HttpResponse
         {
             var line = received[at..].IndexOf("\r\n"u8);
             if (line < 0) return null;
-            if (!Utf8Parser.TryParse(received.Slice(at, line), out int size, out _, 'x')) throw new CannotMeasureException("The server sent a chunk without a size.");
+            if (!Utf8Parser.TryParse(received.Slice(at, line), out int size, out _, 'x'))
+                throw new CannotMeasureException("The server sent a chunk without a size.");
             at += line + 2 + size + 2;
             if (at > received.Length) return null;
             if (size == 0) return at;

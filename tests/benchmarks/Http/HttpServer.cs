@@ -21,10 +21,12 @@ internal sealed record HttpContender(string Name, string Configuration, Func<str
             return start;
         });
 
-    public static readonly HttpContender FastifyDefault = Fastify("Fastify, default", """{"processes": 1, "prepared": false, "pool": 10, "answersCompiled": false}""");
+    public static readonly HttpContender FastifyDefault =
+        Fastify("Fastify, default", """{"processes": 1, "prepared": false, "pool": 10, "answersCompiled": false}""");
 
     // As many processes as cores; a pool of 10, 20 or 40 for each made no difference that could be told from noise.
-    public static readonly HttpContender FastifyBest = Fastify("Fastify, best", """{"processes": 2, "prepared": true, "pool": 20, "answersCompiled": true}""");
+    public static readonly HttpContender FastifyBest =
+        Fastify("Fastify, best", """{"processes": 2, "prepared": true, "pool": 20, "answersCompiled": true}""");
 
     public static IReadOnlyList<HttpContender> All { get; } = [Product, FastifyBest, FastifyDefault];
 
@@ -80,7 +82,8 @@ internal sealed class HttpServer : IAsyncDisposable
     /// <summary>Waits for <c>/health/ready</c>.</summary>
     public static async Task BecomesReady(Child process, IPEndPoint address, CancellationToken cancellation)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new($"http://{address}"), Timeout = TimeSpan.FromSeconds(10) };
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        (http.BaseAddress, http.Timeout) = (new($"http://{address}"), TimeSpan.FromSeconds(10));
         for (var waited = Stopwatch.StartNew(); waited.Elapsed < LongestStart; await Task.Delay(BetweenLooks, cancellation))
         {
             process.MustRun();

@@ -97,9 +97,17 @@ internal sealed class CellReport(string name)
     public double Median(string variant, string contender, Unit unit) =>
         figures.Find(figure => figure.Variant == variant && figure.Contender == contender && figure.Unit == unit)?.Median ?? double.NaN;
 
-    public void AtLeast(string what, double reached, double limit, string format = "0.00") =>
-        targets.Add(new($"{what} ≥ {limit.ToString(format, CultureInfo.InvariantCulture)}", reached.ToString(format, CultureInfo.InvariantCulture), reached >= limit));
+    /// <summary>A target; none where what it compares was not measured, and why that was is said otherwise.</summary>
+    public void AtLeast(string what, double reached, double limit, string format = "0.00")
+    {
+        if (!double.IsNaN(reached)) targets.Add(new($"{what} ≥ {Printed(limit, format)}", Printed(reached, format), reached >= limit));
+    }
 
-    public void AtMost(string what, double reached, double limit, string format = "0.0") =>
-        targets.Add(new($"{what} ≤ {limit.ToString(format, CultureInfo.InvariantCulture)}", reached.ToString(format, CultureInfo.InvariantCulture), reached <= limit));
+    /// <summary>The same for what must not grow.</summary>
+    public void AtMost(string what, double reached, double limit, string format = "0.0")
+    {
+        if (!double.IsNaN(reached)) targets.Add(new($"{what} ≤ {Printed(limit, format)}", Printed(reached, format), reached <= limit));
+    }
+
+    private static string Printed(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

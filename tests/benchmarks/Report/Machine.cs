@@ -4,7 +4,8 @@ namespace CallOrchestration.Benchmarks.Report;
 internal static class Machine
 {
     public static string Memory() =>
-        Read("/proc/meminfo") is { } text && long.TryParse(text.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture, out var kilobytes)
+        Read("/proc/meminfo")?.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, var text, ..]
+        && long.TryParse(text, CultureInfo.InvariantCulture, out var kilobytes)
             ? $"{kilobytes / 1024.0 / 1024:0} GB of memory"
             : "unknown memory";
 

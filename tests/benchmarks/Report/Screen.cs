@@ -20,9 +20,14 @@ internal static class Screen
 
         var options = bench.Options;
         AnsiConsole.Write(new Rule("[bold]CallOrchestration, measured[/]").LeftJustified());
-        AnsiConsole.MarkupLineInterpolated($"{Environment.ProcessorCount} processors, {Machine.Memory()}, load {Machine.Load()}; {options.Runs} runs, {options.Rows} rows");
+        AnsiConsole.MarkupLineInterpolated(
+            $"{Environment.ProcessorCount} processors, {Machine.Memory()}, load {Machine.Load()}; {options.Runs} runs, {options.Rows} rows");
         if (options.Rows != BenchmarkOptions.FullRows)
-            AnsiConsole.MarkupLineInterpolated($"[yellow]A trial: every cell is made smaller by {BenchmarkOptions.FullRows / (double)options.Rows:0.#}, so its targets mean little.[/]");
+        {
+            AnsiConsole.MarkupLineInterpolated(
+                $"[yellow]Not the full size: every cell is made smaller or larger with the rows ({BenchmarkOptions.FullRows} in full), and targets mean less.[/]");
+        }
+
         AnsiConsole.MarkupLineInterpolated($"PostgreSQL: {string.Join(", ", (await bench.Cluster.Settings()).Select(setting => $"{setting.Key}={setting.Value}"))}");
     }
 
@@ -39,7 +44,8 @@ internal static class Screen
         if (report.Figures.Count > 0)
         {
             AnsiConsole.Write(FigureTable(report));
-            foreach (var group in report.Figures.GroupBy(figure => (figure.Variant, figure.Unit)).Where(group => group.Count() > 1)) WriteBars(group.Key.Variant, group.Key.Unit, [.. group]);
+            foreach (var group in report.Figures.GroupBy(figure => (figure.Variant, figure.Unit)).Where(group => group.Count() > 1))
+                WriteBars(group.Key.Variant, group.Key.Unit, [.. group]);
         }
 
         if (report.Plans.Count > 0) AnsiConsole.Write(PlanTable(report.Plans));
@@ -103,7 +109,8 @@ internal static class Screen
     {
         AnsiConsole.MarkupLineInterpolated($"[bold]{variant}[/], {unit.Name}, {(unit.MoreIsBetter ? "longer" : "shorter")} is better");
         var chart = new BarChart { Width = BarWidth, Culture = CultureInfo.InvariantCulture };
-        foreach (var figure in figures) chart.AddItem(Markup.Escape(figure.Contender), Math.Round(figure.Median, 2), figure.IsOurs ? Color.Green : Color.Grey);
+        foreach (var figure in figures)
+            chart.AddItem(Markup.Escape(figure.Contender), Math.Round(figure.Median, 2), figure.IsOurs ? Color.Green : Color.Grey);
         AnsiConsole.Write(chart);
     }
 
@@ -114,7 +121,14 @@ internal static class Screen
         foreach (var heading in (string[])["rows read", "rows returned"]) table.AddColumn(new TableColumn(heading).RightAligned());
         table.AddColumn("");
         foreach (var plan in plans)
-            table.AddRow(plan.Statement, plan.Read.ToString("#,0", CultureInfo.InvariantCulture), plan.Returned.ToString("#,0", CultureInfo.InvariantCulture), plan.IsLean ? "[green]✓[/]" : "[red]reads too much[/]");
+        {
+            table.AddRow(
+                new Text(plan.Statement),
+                new Text(plan.Read.ToString("#,0", CultureInfo.InvariantCulture)),
+                new Text(plan.Returned.ToString("#,0", CultureInfo.InvariantCulture)),
+                new Markup(plan.IsLean ? "[green]✓[/]" : "[red]reads too much[/]"));
+        }
+
         return table;
     }
 

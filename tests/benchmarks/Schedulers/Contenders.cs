@@ -1,8 +1,8 @@
 namespace CallOrchestration.Benchmarks.Schedulers;
 
 /// <summary>
-/// The product and its peers, each as it comes and as its documentation, or a trial, found it best. Which options were tried is said where the choice is
-/// not the documentation's.
+/// The product and its peers, each as it comes and as its documentation, or a trial, found it best. Which options were tried is said where the
+/// choice is not the documentation's.
 /// </summary>
 internal static class Contenders
 {
@@ -19,10 +19,13 @@ internal static class Contenders
     public static readonly Scheduler GraphilePrompt = new NodeScheduler(
         "graphile-worker, prompt",
         "graphile-worker",
-        """{"worker": {"concurrentJobs": 24, "maxPoolSize": 25, "pollInterval": 20, "localQueue": {"size": 500}, "completeJobBatchDelay": 0, "failJobBatchDelay": 0}}""",
+        """
+        {"worker": {"concurrentJobs": 24, "maxPoolSize": 25, "pollInterval": 20, "localQueue": {"size": 500}, "completeJobBatchDelay": 0, "failJobBatchDelay": 0}}
+        """,
         GraphileUnfinishedSql);
 
-    public static readonly Scheduler GraphileDefault = new NodeScheduler("graphile-worker, default", "graphile-worker", """{"worker": {}}""", GraphileUnfinishedSql)
+    public static readonly Scheduler GraphileDefault = new NodeScheduler(
+        "graphile-worker, default", "graphile-worker", """{"worker": {}}""", GraphileUnfinishedSql)
     {
         MostJobs = 10_000,
     };
@@ -56,10 +59,13 @@ internal static class Contenders
 
     private const string PgBossUnfinishedSql = "select count(*) from pgboss.job where name = 'dial' and state <> 'completed' and start_after <= @until";
 
-    // Neither priorities nor the order of creation are needed, and its documentation says that both cost; full batches are followed by the next at once.
+    // Full batches are followed by the next one at once; neither priorities nor the order of creation are needed, which its documentation says is faster.
     private static NodeScheduler PgBossBatches(int size) => new(
         $"pg-boss, batches of {size}",
         "pg-boss",
-        $$$"""{"work": {"batchSize": {{{size}}}, "burstWhenBatchFull": true, "pollingIntervalSeconds": 0.5, "priority": false, "orderByCreatedOn": false, "localConcurrency": 2}}""",
+        $$$"""
+        {"work": {"batchSize": {{{size}}}, "burstWhenBatchFull": true, "pollingIntervalSeconds": 0.5, "priority": false, "orderByCreatedOn": false,
+        "localConcurrency": 2}}
+        """,
         PgBossUnfinishedSql);
 }

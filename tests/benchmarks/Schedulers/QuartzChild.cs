@@ -7,7 +7,7 @@ namespace CallOrchestration.Benchmarks.Schedulers;
 /// <param name="MaxConcurrency">Jobs that run at once, and, since its batches are as large as that, triggers acquired at once.</param>
 internal sealed record QuartzSettings(int? MaxConcurrency = null);
 
-/// <summary>Quartz.NET as a scheduler of dials: one durable job, and a trigger for each dial. Clustered, on PostgreSQL, as its documentation says.</summary>
+/// <summary>Quartz.NET as a scheduler of dials: one durable job, and a trigger for each dial. Clustered, on PostgreSQL.</summary>
 internal static class QuartzChild
 {
     public const string Command = "quartz-under-measurement";

@@ -35,7 +35,10 @@ internal sealed class QuartzScheduler(string name, QuartzSettings settings, stri
         await Run("fill", connectionString, rows with { Count = 1 }, cancellation);
         await using var connection = new NpgsqlConnection(connectionString);
         foreach (var table in (string[])["qrtz_triggers", "qrtz_simple_triggers"])
-            await connection.ExecuteAsync(CopySql(table), new { first = rows.First, last = rows.First + rows.Count - 1, ticks = rows.Step.Ticks }, commandTimeout: 0);
+        {
+            var parameters = new { first = rows.First, last = rows.First + rows.Count - 1, ticks = rows.Step.Ticks };
+            await connection.ExecuteAsync(CopySql(table), parameters, commandTimeout: 0);
+        }
     }
 
     public override ProcessStartInfo Process(string connectionString) => Order("run", connectionString, null);

@@ -85,7 +85,8 @@ internal static class ScheduledRun
         var due = WholeMillisecond(DateTime.UtcNow + lead);
         await scheduler.Fill(database, new(0, plan.Jobs, due, plan.Step), bench.Cancellation);
         // Due already, and there when the processes start: a peer notices only then what another process has added.
-        await scheduler.Fill(database, new(StartRecorder.WarmUpFrom, scheduler.WarmUpJobs, WholeMillisecond(DateTime.UtcNow), TimeSpan.Zero), bench.Cancellation);
+        Rows warmUp = new(StartRecorder.WarmUpFrom, scheduler.WarmUpJobs, WholeMillisecond(DateTime.UtcNow), TimeSpan.Zero);
+        await scheduler.Fill(database, warmUp, bench.Cancellation);
         await Cluster.VacuumAnalyze(database);
         if (DateTime.UtcNow + ToGetWarm > due) return null;
 
@@ -106,8 +107,9 @@ internal static class ScheduledRun
             var starts = new List<Start>();
             foreach (var process in processes) starts.AddRange(await process.Starts(bench.Cancellation));
             await using var connection = new NpgsqlConnection(database);
-            var done = scheduler.DoneSql is { } sql ? await connection.QuerySingleAsync<long>(sql, commandTimeout: 0) : plan.Jobs + scheduler.WarmUpJobs;
-            return new(plan.Jobs, starts, due, plan.Step, finished, plan.Jobs + scheduler.WarmUpJobs - done);
+            var all = plan.Jobs + scheduler.WarmUpJobs;
+            var done = scheduler.DoneSql is { } sql ? await connection.QuerySingleAsync<long>(sql, commandTimeout: 0) : all;
+            return new(plan.Jobs, starts, due, plan.Step, finished, all - done);
         }
         finally
         {
@@ -147,9 +149,9 @@ internal static class ScheduledRun
         bench.Cluster.Template($"{scheduler.Kind}_{(withFuture ? "future" : "empty")}", async connectionString =>
         {
             await scheduler.Prepare(connectionString, bench.Cancellation);
-            var future = bench.Options.Scaled(FutureJobs, 1000);
-            if (withFuture)
-                await scheduler.Fill(connectionString, new(2 * StartRecorder.WarmUpFrom, future, WholeMillisecond(DateTime.UtcNow.AddDays(1)), TimeSpan.FromMilliseconds(1)), bench.Cancellation);
+            if (!withFuture) return;
+            var (future, tomorrow) = (bench.Options.Scaled(FutureJobs, 1000), WholeMillisecond(DateTime.UtcNow.AddDays(1)));
+            await scheduler.Fill(connectionString, new(2 * StartRecorder.WarmUpFrom, future, tomorrow, TimeSpan.FromMilliseconds(1)), bench.Cancellation);
         });
 
     private static DateTime WholeMillisecond(DateTime time) => new(time.Ticks - time.Ticks % TimeSpan.TicksPerMillisecond, DateTimeKind.Utc);

@@ -47,7 +47,8 @@ internal class ProductScheduler : Scheduler
 
     public override Task Prepare(string connectionString, CancellationToken cancellation) => CallRows.Migrate(connectionString);
 
-    public override Task Fill(string connectionString, Rows rows, CancellationToken cancellation) => CallRows.Insert(connectionString, rows, unguarded: rows.Count > BenchmarkOptions.FullRows);
+    public override Task Fill(string connectionString, Rows rows, CancellationToken cancellation) =>
+        CallRows.Insert(connectionString, rows, unguarded: rows.Count > BenchmarkOptions.FullRows);
 
     public override ProcessStartInfo Process(string connectionString)
     {

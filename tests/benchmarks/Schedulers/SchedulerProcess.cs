@@ -56,7 +56,8 @@ internal sealed class SchedulerProcess(string name, ProcessStartInfo start, Sema
                 case "measured": Volatile.Write(ref measured, field.Value.GetInt32()); break;
                 case "warm": Volatile.Write(ref warm, field.Value.GetInt32()); break;
                 case "starts":
-                    foreach (var three in field.Value.EnumerateArray().Select(value => value.GetInt64()).Chunk(3)) starts.Enqueue(new(three[0], (int)three[1], three[2]));
+                    foreach (var three in field.Value.EnumerateArray().Select(value => value.GetInt64()).Chunk(3))
+                        starts.Enqueue(new(three[0], (int)three[1], three[2]));
                     break;
             }
         }
