@@ -5,7 +5,7 @@ namespace CallOrchestration.Benchmarks.Cells;
 
 internal static class Events
 {
-    private const int Calls = 40_000;
+    private const int Calls = 12_000;
     private const int WarmUpCalls = 2000;
     private const string Applied = "\"applied\":true";
 

@@ -142,7 +142,8 @@ internal static class ScheduledRun
             await Task.Delay(BetweenLooks, cancellation);
         }
 
-        return DateTime.UtcNow;
+        var found = DateTime.UtcNow;
+        return scheduler.LastDoneSql is { } sql ? await connection.QuerySingleAsync<DateTime>(sql, commandTimeout: 0) : found;
     }
 
     private static Task<string> Template(Bench bench, Scheduler scheduler, bool withFuture) =>
