@@ -38,11 +38,13 @@ internal static class ReceiveInboundCall
             return Problems.Invalid("CallSid", "is missing");
         }
 
+        await Failpoint.Hit(Failpoint.BeforeWebhookCommit);
         await using var connection = await database.OpenConnectionAsync(context.RequestAborted);
         var applied = await ApplyProviderEvent.Run(connection, caller.OrganizationId, happened, timers);
         // Somebody else's outbound call passes the same flow. Its caller must not take the wrong branch because we do not know it.
         if (applied is null && IsOutbound(request)) return TypedResults.Ok(new Response(null, null));
         applied ??= await Begin(connection, caller, happened, timers);
+        await Failpoint.Hit(Failpoint.AfterWebhookCommit);
         return TypedResults.Ok(new Response(applied.Id, applied.Status));
     }
 

@@ -140,7 +140,7 @@ public sealed class ExotelDialerTests(TestPostgres postgres, ExotelDialerTests.A
     [Fact]
     public void Look_ups_share_the_limit_of_requests_and_yield_to_dials()
     {
-        using var exotel = new ExotelClient(new(new("http://127.0.0.1:9"), "demo", "key", "token", null, new("http://127.0.0.1:9"), new("http://127.0.0.1:9", null, null)));
+        using var exotel = new ExotelClient(new(new("http://127.0.0.1:9"), "demo", "key", "token", null, new("http://127.0.0.1:9"), new("http://127.0.0.1:9", null, null), 200));
         var dials = 0;
         for (; dials < 150; dials++) exotel.Acquire().IsAcquired.ShouldBeTrue();
         exotel.AcquireForLookUp().ShouldBeFalse("what is left is for dials");

@@ -86,6 +86,7 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
 
     private async Task Write(IReadOnlyList<DialRecord> records, bool again)
     {
+        await Failpoint.Hit(Failpoint.BeforeRecord);
         await using var connection = await database.OpenConnection(CancellationToken.None);
         await using var command = new NpgsqlCommand(RecordSql, connection)
         {
@@ -102,7 +103,9 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
             },
         };
         DateTime? earliest = null;
-        await using (var reader = await command.ExecuteReaderAsync(CancellationToken.None))
+        var writing = command.ExecuteReaderAsync(CancellationToken.None);
+        await Failpoint.Hit(Failpoint.DuringRecord);
+        await using (var reader = await writing)
         {
             while (await reader.ReadAsync(CancellationToken.None))
             {
@@ -111,6 +114,7 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
             }
         }
 
+        await Failpoint.Hit(Failpoint.AfterRecord);
         due.Nudge(earliest);
     }
 

@@ -51,8 +51,10 @@ internal static class ReceiveProviderEvent
             return Problems.Invalid("CallSid", "is missing, and nothing else names the call");
         }
 
+        await Failpoint.Hit(Failpoint.BeforeWebhookCommit);
         await using var connection = await database.OpenConnectionAsync(context.RequestAborted);
         var applied = await ApplyProviderEvent.Run(connection, caller.OrganizationId, happened, timers);
+        await Failpoint.Hit(Failpoint.AfterWebhookCommit);
         if (applied is null) return Problems.NoSuchCall();
         if (applied is { Applied: true, Status: CallStatus.Pending }) due.Nudge(applied.NextActionAt);
         return TypedResults.Ok(applied);

@@ -14,10 +14,9 @@ internal sealed class EndOverdueCalls(
     SchedulerDatabase database, SchedulerSettings settings, IDialer dialer, CallTimers timers, DueSignal due, TimeProvider time,
     ILogger<EndOverdueCalls> logger)
 {
-    // Exotel's details settle about two minutes after a call; with the time between two questions that is covered twice.
+    // Exotel's details settle about two minutes after a call; with a minute between two questions that is covered twice.
     private const int MostLookUps = 5;
     private const int AtOnce = 8;
-    private static readonly TimeSpan BetweenLookUps = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestLookUp = TimeSpan.FromSeconds(10);
 
     // Two calls to one number within this time could be taken for each other.
@@ -48,7 +47,7 @@ internal sealed class EndOverdueCalls(
         {
             // The question is written down before it is asked, with a new time: another host does not ask too, and a crash loses nothing.
             if (dialer.KeepsRecord)
-                silent = (await connection.QueryAsync<Silent>(AskSql, new { limit = settings.BatchSize, most = MostLookUps, wait = BetweenLookUps })).AsList();
+                silent = (await connection.QueryAsync<Silent>(AskSql, new { limit = settings.BatchSize, most = MostLookUps, wait = settings.LookUpInterval })).AsList();
             ended = await connection.ExecuteAsync(EndSql, new { limit = settings.BatchSize, asked = dialer.KeepsRecord ? MostLookUps : 0 });
         }
 
@@ -68,6 +67,7 @@ internal sealed class EndOverdueCalls(
         LookUpResult result;
         try
         {
+            await Failpoint.Hit(Failpoint.InWatchdog);
             result = await dialer.LookUp(
                 new(call.Id, call.ToNumber ?? "", call.ProviderCallId, call.StartedAt, sids => SidsOfOthers(call, sids), await OthersAreLost(call)), either.Token);
         }
