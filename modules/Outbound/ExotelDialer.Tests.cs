@@ -75,7 +75,8 @@ public sealed class ExotelDialerTests(TestPostgres postgres, ExotelDialerTests.A
         var id = await acme.CreateOutbound($"+91990000{script}");
         await host.Trigger();
         await account.Exotel.Quiet();
-        for (var round = 0; round < 3 && (await acme.Read(id)) is { Outcome: null } call; round++)
+        // Five times at the most the provider is asked, and then the call is given up.
+        for (var round = 0; round < 6 && (await acme.Read(id)) is { Outcome: null } call; round++)
         {
             if (call.CallStatus == CallStatus.Pending) await acme.Patch(id, new { next_action_at = DateTimeOffset.UtcNow.AddMinutes(-1) });
             else await TimeIsUp(host, id);

@@ -55,8 +55,9 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
                 await Write(records, again: failures > 0);
                 return;
             }
-            catch (NpgsqlException error) when (DatabaseAway.Is(error))
+            catch (Exception error) when (error is not NpgsqlException wrong || DatabaseAway.Is(wrong))
             {
+                // Not the database's errors alone: whatever it was, what became of these dials must be written down, and this loop go on.
                 failures++;
                 database.LeaveReadOnlyServer(error);
                 if (records.All(record => time.GetElapsedTime(record.Call.ClaimedAt) > timers.AnswerTimeout))
@@ -65,7 +66,7 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
                     return;
                 }
 
-                logger.LogWarning("The results of {Count} dials wait for the database ({Error}).", records.Count, error.SqlState ?? error.GetType().Name);
+                logger.LogWarning("The results of {Count} dials are not written down yet ({Error}).", records.Count, DatabaseAway.Reason(error));
                 await Task.Delay(Backoff.After(failures), time);
             }
             catch (PostgresException error)

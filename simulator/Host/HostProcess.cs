@@ -45,8 +45,6 @@ internal sealed class HostProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
-    public int ExitCode => _process.ExitCode;
-
     public Uri Url => _start.Url;
 
     /// <summary>Written by the host once its private PostgreSQL is up.</summary>
@@ -144,7 +142,11 @@ internal sealed class HostProcess : IAsyncDisposable
 
     public Task Thaw() => Signal("CONT", Id);
 
-    public async ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync() => await Stop();
+
+    /// <summary>Asks it to stop, and after a long wait kills it.</summary>
+    /// <returns>Its exit code.</returns>
+    public async Task<int> Stop()
     {
         // By the shell's own kill: .NET ends processes only the hard way, and then PostgreSQL would stay.
         if (!_process.HasExited) await Signal("TERM", _process.Id);
@@ -156,8 +158,10 @@ internal sealed class HostProcess : IAsyncDisposable
 
         // Once more for its last words, which come apart from its end.
         await _process.WaitForExitAsync();
+        var code = _process.ExitCode;
         _process.Dispose();
         if (_log is not null) await _log.DisposeAsync();
+        return code;
     }
 
     private static ProcessStartInfo Info(HostStart start, params string[] arguments)

@@ -114,6 +114,7 @@ internal sealed class BothSides : IAsyncDisposable
     private Dictionary<string, string> Settings(ExotelOptions exotel, Uri url) => new(ExotelAccount.Settings(exotel, _exotel.Address, url))
     {
         ["Retry__Delay"] = "00:00:01",
+        ["Watchdog__LookUpInterval"] = "00:00:01",
 
         // The longest call rings and talks for fifty seconds of its life, and who never calls back is asked about after this.
         ["Watchdog__AnswerTimeout"] = TimeSpan.FromSeconds(Math.Ceiling(Math.Max(6, 60 / Options.Speed))).ToString("c", CultureInfo.InvariantCulture),

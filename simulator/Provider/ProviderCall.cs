@@ -54,7 +54,7 @@ internal sealed class ProviderCall(ConnectRequest asked, Script script, int sequ
         var number = Interlocked.Increment(ref _lookUps);
         int? error = Script.Forgotten ? 404 : number <= Script.FailingLookUps ? 500 : null;
         var state = number - Script.FailingLookUps <= Script.StaleLookUps ? new("in-progress", Created) : State;
-        ledger.Write(Entry(LedgerKind.LookUp) with { Status = error is null ? state.Status : null, HttpStatus = error ?? 200 });
+        ledger.Write(Entry(LedgerKind.LookUp) with { From = Asked.From, Status = error is null ? state.Status : null, HttpStatus = error ?? 200 });
         return (error, state);
     }
 
