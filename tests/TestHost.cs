@@ -94,7 +94,11 @@ public class TestHost : IAsyncLifetime
     }
 
     /// <summary>One round of the watchdog.</summary>
-    public async Task<int> EndOverdue() => (await Service<EndOverdueCalls>().RunOnce(TestContext.Current.CancellationToken)).Ended;
+    public async Task<int> EndOverdue()
+    {
+        var overdue = await Service<EndOverdueCalls>().RunOnce(TestContext.Current.CancellationToken);
+        return overdue.Ended + await overdue.Answered;
+    }
 
     /// <summary>Waits until no dial is out: what a PATCH triggered is recorded.</summary>
     public Task DialsRecorded() => Service<DialCalls>().WaitUntilFewerOut(1, TestContext.Current.CancellationToken);
