@@ -23,9 +23,9 @@ internal sealed class DatabaseFaults(
 
     public void Dispose() => crashing.Dispose();
 
-    /// <summary>Ends when each fault has struck or given up, and the last of what was held is let go.</summary>
+    /// <summary>Ends when each fault has struck or given up, and the last of what was held is let go. What has struck already is left alone.</summary>
     public async Task Play(DateTimeOffset began, Task storm, CancellationToken cancellation) =>
-        await Task.WhenAll(plan.Faults.Where(fault => fault.Failpoint is null).Select(async fault =>
+        await Task.WhenAll(plan.Faults.Where(fault => fault.Failpoint is null && !strikes.HasStruck(fault)).Select(async fault =>
         {
             var wait = began + fault.At - DateTimeOffset.UtcNow;
             if (wait > TimeSpan.Zero) await Task.Delay(wait, cancellation);

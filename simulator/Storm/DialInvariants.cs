@@ -73,9 +73,10 @@ internal static class DialInvariants
 
     private static IEnumerable<Violation> Cancelled(CallEvidence call)
     {
+        // A cancel that was answered 200 says that this attempt was never dialled, and never will be.
         foreach (var cancel in call.Client.AskedOf.Where(ask => ask is { What: "cancel", Status: 200 }))
         {
-            foreach (var dial in call.Dials.Where(dial => dial.At > cancel.SentAt))
+            foreach (var dial in call.Dials.Where(dial => dial.At > cancel.SentAt || call.Rows.Any(row => row.Retries + 1 == dial.Attempt)))
                 yield return new(Invariant.NeverEarly, $"{call.Name}: {dial.CallSid} was dialled {(dial.At - cancel.AnsweredAt).TotalMilliseconds:0} ms after its cancel was answered 200");
         }
     }
@@ -91,7 +92,7 @@ internal static class DialInvariants
             }
             else if (evidence.RowsAtDial.TryGetValue(dial.CallSid!, out var then))
             {
-                if (then.Status is null or "PENDING" && then.Retries + 1 <= dial.Attempt)
+                if (then.Status != "IN_PROGRESS" || then.Retries + 1 != dial.Attempt)
                     yield return new(Invariant.RowBeforeDial, $"{call.Name}: when attempt {dial.Attempt} was dialled its row was {then.Status ?? "not there"}, {then.Retries} retries");
             }
             else if (!call.Versions.Any(version => version.Status == "IN_PROGRESS" && version.Retries + 1 == dial.Attempt && version.At <= dial.At.UtcDateTime + Grain))

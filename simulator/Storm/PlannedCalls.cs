@@ -161,12 +161,15 @@ internal static class PlannedCalls
         script => script with { StaleLookUps = int.MaxValue },
     ];
 
-    public static IReadOnlyList<PlannedCall> Draw(StormOptions options, Random dice)
+    private const int NumbersInReserve = 500;
+
+    public static (IReadOnlyList<PlannedCall> Calls, Queue<string> Reserve) Draw(StormOptions options, Random dice)
     {
         var window = StormTimes.Window(options.Calls);
         var burst = window * 0.6;
         var deck = new Deck(dice);
-        var numbers = Numbers(options.Calls + options.Hosts, dice);
+        var planned = options.Calls + options.Hosts;
+        var numbers = Numbers(planned + NumbersInReserve, dice);
         var calls = Enumerable.Range(0, options.Calls).Select(number =>
         {
             var inbound = number % InboundShare == InboundShare - 1;
@@ -193,8 +196,9 @@ internal static class PlannedCalls
                 LastStep = deck.Next(StepFates),
             };
         }).ToList();
-        return [.. calls, .. Enumerable.Range(0, options.Hosts).Select(door =>
-            new PlannedCall(options.Calls + door, CallKind.Probe, 0, numbers[options.Calls + door]) { Door = door, Script = Scripts.All[0] })];
+        var probes = Enumerable.Range(0, options.Hosts).Select(door =>
+            new PlannedCall(options.Calls + door, CallKind.Probe, 0, numbers[options.Calls + door]) { Door = door, Script = Scripts.All[0] });
+        return ([.. calls, .. probes], new(numbers.Skip(planned)));
     }
 
     private static Script Script(int number, bool plain, Deck deck)

@@ -15,33 +15,50 @@ internal sealed class StormClient(
     StormPlan plan, IReadOnlyList<StormHost> hosts, IReadOnlyList<StormOrganization> organizations, Strikes strikes, DateTimeOffset began) : IDisposable
 {
     private const int IntruderShare = 4;
+    private const int LongUrl = 400;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan LongestRepeat = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan BetweenRepeats = TimeSpan.FromMilliseconds(250);
 
+    // As long as a signature, and none of ours.
+    private const string Forged = "Zm9yZ2VkIGJ5IHNvbWVib2R5IHdobyBndWVzc2VzLi4";
+
     private readonly HttpClient http = new(new Balancer(hosts)) { Timeout = Patience, BaseAddress = new("http://hosts.invalid/") };
 
-    public IReadOnlyList<ClientCall> Calls { get; } = [.. plan.Calls.Select(call => new ClientCall(call))];
+    private readonly System.Collections.Concurrent.ConcurrentQueue<ClientCall> calls = [];
+
+    /// <summary>Every call that was begun.</summary>
+    public IReadOnlyCollection<ClientCall> Calls => calls;
 
     /// <summary>Where a stranger got at a call: what was asked, and the answer.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string> Intrusions { get; } = [];
 
     public void Dispose() => http.Dispose();
 
-    public Task Play(CancellationToken cancellation) => Task.WhenAll(Calls.Where(call => call.Plan.Kind != CallKind.Probe).Select(async call =>
+    /// <summary>Plays each call at its time, up to where the client has nothing more to do.</summary>
+    public Task Play(IEnumerable<PlannedCall> planned, CancellationToken cancellation) => Task.WhenAll(planned.Select(async plan =>
     {
-        await Until(call.Plan.CreatedAt, cancellation);
-        await (call.Plan.IsOutbound ? Outbound(call, cancellation) : Inbound(call, cancellation));
+        await Until(plan.CreatedAt, cancellation);
+        var call = Begin(plan);
+        await (plan.IsOutbound ? Outbound(call, cancellation) : Inbound(call, cancellation));
     }));
 
     /// <summary>One call by each host that is up: created there, and dialled by it and no other.</summary>
-    public Task Probe(CancellationToken cancellation) => Task.WhenAll(Calls
-        .Where(call => call.Plan.Kind == CallKind.Probe && hosts[call.Plan.Door].State == HostState.Up)
-        .Select(async call =>
+    public Task Probe(CancellationToken cancellation) => Task.WhenAll(plan.Drawn
+        .Where(probe => probe.Kind == CallKind.Probe && hosts[probe.Door].State == HostState.Up)
+        .Select(async probe =>
         {
+            var call = Begin(probe);
             await Create(call, cancellation);
             if (call.Ids is [var id, ..]) await Act(call, id, "dial", new { status = "IN_PROGRESS" }, null, cancellation);
         }));
+
+    private ClientCall Begin(PlannedCall planned)
+    {
+        var call = new ClientCall(planned);
+        calls.Enqueue(call);
+        return call;
+    }
 
     private async Task Outbound(ClientCall call, CancellationToken cancellation)
     {
@@ -71,6 +88,8 @@ internal sealed class StormClient(
             ["metadata"] = new JsonObject { ["storm"] = plan.Seed, ["number"] = call.Plan.Number },
         };
         if (due is not null) body["next_action_at"] = due.Value.UtcDateTime.ToString("O");
+        // Wide rows: a claim of many of them is more than the server sends in one go.
+        if (call.Plan.Kind == CallKind.Burst) body["connect"] = new JsonObject { ["flow_url"] = $"http://my.exotel.example/{new string('s', LongUrl)}" };
         var text = body.ToJsonString();
         if (call.Plan.Requests == 0)
         {
@@ -131,7 +150,7 @@ internal sealed class StormClient(
         }
     }
 
-    // Everything that another organization can try with the id of a call.
+    // Everything that another organization, or anybody, can try with the id of a call.
     private async Task Intrude(ClientCall call, Guid id, CancellationToken cancellation)
     {
         var stranger = organizations[(call.Plan.Organization + 1) % organizations.Count];
@@ -141,9 +160,10 @@ internal sealed class StormClient(
             await Ask("read", HttpMethod.Get, $"api/calls/{id}", null, stranger, null, null, null, cancellation),
             await Ask("change", HttpMethod.Patch, $"api/calls/{id}", mark, stranger, null, null, null, cancellation),
             await Ask("end", HttpMethod.Post, $"webhooks/provider-event?token={stranger.WebhookToken}&call={id}&attempt=1&Status=failed&intruder=1", null, stranger, null, null, null, cancellation),
+            await Ask("forged callback", HttpMethod.Post, $"webhooks/provider-event?call={id}&attempt=1&signature={Forged}&Status=failed&intruder=1", null, stranger, null, null, null, cancellation),
         })
         {
-            if (asked.Status is < 400) Intrusions.Enqueue($"{asked.What} of call {id} by another organization answered {asked.Status}");
+            if (asked.Status is < 400) Intrusions.Enqueue($"{asked.What} of call {id} by a stranger answered {asked.Status}");
         }
     }
 

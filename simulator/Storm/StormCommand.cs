@@ -27,6 +27,8 @@ internal static class StormCommand
 
     private static readonly Option<bool> Soak = new("--soak") { Description = "All storms on the same hosts, of which none is killed: what they leave behind adds up." };
 
+    private static readonly Option<bool> UntilBroken = new("--until-broken") { Description = "Ends with the first storm that does not hold." };
+
     private static readonly Option<FileInfo?> ReportFile = new("--report")
     {
         Description = "Writes the result as JSON.",
@@ -58,7 +60,7 @@ internal static class StormCommand
             Exit code 0 if every invariant held and every planned fault struck, 1 if not, 2 for wrong options, 130 after Ctrl-C.
             """)
         {
-            Seed, Seeds, Calls, Hosts, Faults, Failpoints, OneStaysDead, Soak, ReportFile, Keep, Host,
+            Seed, Seeds, Calls, Hosts, Faults, Failpoints, OneStaysDead, Soak, UntilBroken, ReportFile, Keep, Host,
         };
         command.Validators.Add(given =>
         {
@@ -79,6 +81,7 @@ internal static class StormCommand
                     Failpoints = places,
                     OneStaysDead = parsed.GetValue(OneStaysDead),
                     Soak = parsed.GetValue(Soak),
+                    UntilBroken = parsed.GetValue(UntilBroken),
                     Report = parsed.GetValue(ReportFile),
                     Keep = parsed.GetValue(Keep),
                     Host = parsed.GetValue(Host),

@@ -107,13 +107,13 @@ internal sealed class StormGround : IAsyncDisposable
         await connection.ExecuteAsync(WatchSql);
     }
 
-    // Without a pool, a template has nobody on it when it is copied.
+    // Without a pool: a template has nobody on it when it is copied, and no connection has died in a crash.
     private string ConnectionString(string database) =>
         new NpgsqlConnectionStringBuilder(postgres.ConnectionString) { Database = database, Pooling = false }.ConnectionString;
 
     private async Task Execute(string sql)
     {
-        await using var connection = new NpgsqlConnection(postgres.ConnectionString);
+        await using var connection = new NpgsqlConnection(ConnectionString(new NpgsqlConnectionStringBuilder(postgres.ConnectionString).Database!));
         await connection.OpenAsync();
         await connection.ExecuteAsync(sql);
     }

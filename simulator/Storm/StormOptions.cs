@@ -21,6 +21,9 @@ internal sealed record StormOptions
 
     /// <summary>All storms on the same hosts, of which none is killed: what they leave behind adds up.</summary>
     public bool Soak { get; init; }
+
+    /// <summary>Ends with the first storm that does not hold.</summary>
+    public bool UntilBroken { get; init; }
     public FileInfo? Report { get; init; }
 
     /// <summary>Keeps logs and ledger here; else they go with the run.</summary>

@@ -35,7 +35,7 @@ internal sealed record StormResult(StormPlan Plan, IReadOnlyList<Violation> Viol
         var (round, calls) = (evidence.Round, evidence.Calls);
         return new(round.Plan, [.. violations])
         {
-            Missed = [.. Missing(round)],
+            Missed = round.Missed,
             Strikes = round.Strikes.All,
             ProviderFaults = round.Strikes.Provider,
             Dials = round.Ledger.Count(entry => entry.Kind == LedgerKind.Dial),
@@ -48,10 +48,6 @@ internal sealed record StormResult(StormPlan Plan, IReadOnlyList<Violation> Viol
             Took = round.Ended - round.Began,
         };
     }
-
-    private static IEnumerable<string> Missing(StormRound round) =>
-        round.Plan.ProviderFaults.Where(planned => round.Strikes.Provider.GetValueOrDefault(planned.Fault) == 0).Select(planned => planned.Fault)
-            .Concat(round.Plan.Faults.Where(fault => !round.Strikes.HasStruck(fault)).Select(fault => fault.Describe()));
 
     private static IEnumerable<double> Late(CallEvidence call)
     {

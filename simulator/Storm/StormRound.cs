@@ -23,6 +23,9 @@ internal sealed class StormRound(StormPlan plan, StormStage stage, StormOptions 
     private readonly ConcurrentDictionary<string, bool> signatures = [];
     private int deadHosts;
 
+    // A fault that still has not struck after so many is planned wrongly.
+    private const int MostEncores = 4;
+
     public StormPlan Plan { get; } = plan;
 
     public Strikes Strikes { get; } = strikes;
@@ -46,6 +49,14 @@ internal sealed class StormRound(StormPlan plan, StormStage stage, StormOptions 
     /// <summary>How many calls of the round are in each status, as last seen.</summary>
     public IReadOnlyDictionary<string, int> Statuses { get; private set; } = new Dictionary<string, int>();
 
+    /// <summary>What is planned and has not struck.</summary>
+    public IReadOnlyList<string> Missed => [.. MissedOfProvider, .. MissedFaults.Select(fault => fault.Describe())];
+
+    private IReadOnlyList<string> MissedOfProvider =>
+        [.. Plan.ProviderFaults.Select(planned => planned.Fault).Where(fault => Strikes.Provider.GetValueOrDefault(fault) == 0)];
+
+    private IEnumerable<PlannedFault> MissedFaults => Plan.Faults.Where(fault => !Strikes.HasStruck(fault));
+
     /// <summary>Plays the round until every call has ended, or longer than any may take.</summary>
     public async Task Play(CancellationToken cancellation)
     {
@@ -60,11 +71,16 @@ internal sealed class StormRound(StormPlan plan, StormStage stage, StormOptions 
         var watching = Watch(over.Token);
         try
         {
-            await client.Play(cancellation);
-            LastActed = DateTimeOffset.UtcNow;
+            await client.Play(Plan.Drawn.Where(call => call.Kind != CallKind.Probe), cancellation);
             await Settle(cancellation);
+            for (var encores = 0; encores < MostEncores && Missed.Count > 0; encores++)
+            {
+                faults = Task.WhenAll(faults, database.Play(Began, storm.Task, over.Token));
+                await client.Play(Plan.Encore(MissedOfProvider, MissedFaults.Any(fault => fault.Failpoint is not null), DateTimeOffset.UtcNow - Began), cancellation);
+                await Settle(cancellation);
+            }
+
             await client.Probe(cancellation);
-            LastActed = DateTimeOffset.UtcNow;
             await Settle(cancellation);
             storm.SetResult();
             await faults;
@@ -152,6 +168,7 @@ internal sealed class StormRound(StormPlan plan, StormStage stage, StormOptions 
     // Until all calls are over and the provider has told all, but no longer than the longest of them may take.
     private async Task Settle(CancellationToken cancellation)
     {
+        LastActed = DateTimeOffset.UtcNow;
         while (DateTimeOffset.UtcNow - LastActed < StormTimes.LongestEnd)
         {
             if (Strikes.All.Count > 0 && Strikes.All.Max(strike => strike.At) is var struck && struck > LastActed) LastActed = struck;

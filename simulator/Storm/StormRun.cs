@@ -43,12 +43,12 @@ internal sealed class StormRun(StormOptions options, StormScreen screen)
             var first = StormPlan.Draw(options, options.Seed);
             await using var stage = await StormStage.Build(ground, options, options.Seed, first.BatchSize, cancellation);
             var known = new HashSet<Guid>();
-            for (var seed = options.Seed; seed < options.Seed + options.Seeds; seed++)
+            for (var seed = options.Seed; GoesOn(seed, results); seed++)
                 results.Add(await Play(stage, StormPlan.Draw(options, seed), known, last: seed == options.Seed + options.Seeds - 1, cancellation));
         }
         else
         {
-            for (var seed = options.Seed; seed < options.Seed + options.Seeds; seed++)
+            for (var seed = options.Seed; GoesOn(seed, results); seed++)
             {
                 var plan = StormPlan.Draw(options, seed);
                 await using var stage = await StormStage.Build(ground, options, seed, plan.BatchSize, cancellation);
@@ -56,6 +56,9 @@ internal sealed class StormRun(StormOptions options, StormScreen screen)
             }
         }
     }
+
+    private bool GoesOn(int seed, List<StormResult> results) =>
+        seed < options.Seed + options.Seeds && !(options.UntilBroken && results.Any(result => !result.Held));
 
     /// <param name="stage">Up and ready.</param>
     /// <param name="plan">What is played.</param>

@@ -60,7 +60,7 @@ internal sealed class StormScreen(IAnsiConsole console, StormOptions options)
         };
         console.Write(new Markup(string.Create(
             CultureInfo.InvariantCulture,
-            $"seed {result.Plan.Seed}: {verdict} — {result.Plan.Calls.Count(call => call.Kind != CallKind.Probe)} calls, {result.Dials} dials, {result.Webhooks} webhooks, {result.Strikes.Count} + {result.ProviderFaults.Values.Sum()} faults, {result.Took.TotalSeconds:0.0} s\n")));
+            $"seed {result.Plan.Seed}: {verdict} — {result.Plan.Calls.Count} calls, {result.Dials} dials, {result.Webhooks} webhooks, {result.Strikes.Count} + {result.ProviderFaults.Values.Sum()} faults, {result.Took.TotalSeconds:0.0} s\n")));
         foreach (var missed in result.Missed) console.WriteLine($"  never struck: {missed}");
         foreach (var violation in result.Violations.Take(ViolationsShown)) console.Write(new Markup($"  [red]✗ {violation.Invariant}[/]: {Markup.Escape(violation.What)}\n"));
         if (result.Violations.Count > ViolationsShown) console.WriteLine($"  … and {result.Violations.Count - ViolationsShown} more (--report has all)");
@@ -82,7 +82,7 @@ internal sealed class StormScreen(IAnsiConsole console, StormOptions options)
     // Nothing seen in n tries: with 95 % confidence the rate is below 3/n (the rule of three).
     private string Verdict(IReadOnlyList<StormResult> results)
     {
-        var calls = results.Sum(result => result.Plan.Calls.Count(call => call.Kind != CallKind.Probe));
+        var calls = results.Sum(result => result.Plan.Calls.Count);
         var broken = results.Count(result => !result.Held);
         var invalid = results.Count(result => !result.IsValid);
         var seeds = options.Seeds == 1 ? $"seed {options.Seed}" : $"seeds {options.Seed} to {options.Seed + options.Seeds - 1}";
@@ -148,7 +148,7 @@ internal sealed class StormScreen(IAnsiConsole console, StormOptions options)
     {
         var dials = round.Ledger.Where(entry => entry.Kind == LedgerKind.Dial).ToList();
         var twice = dials.GroupBy(dial => (dial.CustomField, dial.Attempt)).Count(attempt => attempt.Count() > 1);
-        return $"{round.Client?.Calls.Count(call => call.AskedOf.Count + call.Told.Count > 0) ?? 0} of {round.Plan.Calls.Count} calls begun, {round.Statuses.GetValueOrDefault("IN_PROGRESS")} in progress, "
+        return $"{round.Client?.Calls.Count ?? 0} of {round.Plan.Calls.Count} calls begun, {round.Statuses.GetValueOrDefault("IN_PROGRESS")} in progress, "
             + $"{round.Statuses.GetValueOrDefault("COMPLETED")} over, {dials.Count} dials, {twice} double";
     }
 
