@@ -29,7 +29,8 @@ internal sealed class Callbacks(ExotelOptions options, Ledger ledger, Errands er
         foreach (var copy in copies)
         {
             var delivery = Delivery.Of(call, @event, payload) with { Mishap = Mishap(copy) };
-            var marked = new Payload([("DeliveryId", delivery.Id), .. payload.Fields, .. copy.Strange ? Strange : []]);
+            var fields = copy.UnheardOf ? payload.Fields.Select(field => field.Key == "Status" ? (field.Key, UnheardOf) : field) : payload.Fields;
+            var marked = new Payload([("DeliveryId", delivery.Id), .. fields, .. copy.Strange ? Strange : []]);
             if (copy.Delay == TimeSpan.Zero) now.Add(Send(delivery, Request, stop));
             else _ = errands.Run(async later =>
             {
@@ -49,12 +50,14 @@ internal sealed class Callbacks(ExotelOptions options, Ledger ledger, Errands er
         await Task.WhenAll(now);
     }
 
+    private const string UnheardOf = "rerouted";
+
     // Nobody documents these, and traffic has them.
     private static readonly (string, object?)[] Strange =
         [("Mood", "cheerful"), ("Legs[0][Weather]", "मौसम"), ("PriceUnit", null), ("AnsweredBy", "null"), ("ForwardedFrom", "\"null\""), ("Flags[0]", "")];
 
     private static string? Mishap(Copy copy) =>
-        copy.Half ? "half" : copy.Strange ? "strange" : copy.Wire is { } wire ? wire.ToString().ToLowerInvariant() : null;
+        copy.Half ? "half" : copy.UnheardOf ? "unheard-of" : copy.Strange ? "strange" : copy.Wire is { } wire ? wire.ToString().ToLowerInvariant() : null;
 
     // Later tries are errands of their own, so that what comes next does not wait for them.
     private async Task Send(Delivery delivery, Func<HttpRequestMessage> request, CancellationToken stop)

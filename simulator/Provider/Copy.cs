@@ -17,6 +17,9 @@ internal sealed record Copy(TimeSpan Delay)
     /// <summary>With fields and words that nobody documents, and with nulls.</summary>
     public bool Strange { get; init; }
 
+    /// <summary>Says something that nobody has heard of where the call's state should be.</summary>
+    public bool UnheardOf { get; init; }
+
     /// <summary>For the carrier of a request.</summary>
     public static readonly HttpRequestOptionsKey<int> DoorKey = new("door");
 }

@@ -10,6 +10,14 @@ internal static class DialInvariants
     // Between the witness's clock and the database's, which are the same one, lies only what the note itself takes.
     private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>What the ledger alone can tell, also while the storm goes on.</summary>
+    public static IEnumerable<Violation> SoFar(StormRound round)
+    {
+        var ledger = new LedgerOfCalls(round.Ledger);
+        return round.Client?.Calls.Where(call => call.Plan.IsOutbound).Select(call => new CallEvidence(call, [], [], ledger.Of(call.Plan.Customer)))
+            .SelectMany(call => OneDial(call).Concat(Retry(call))) ?? [];
+    }
+
     public static IEnumerable<Violation> Check(Evidence evidence) => evidence.Calls.Where(call => call.Plan.IsOutbound)
         .SelectMany(call => OneDial(call).Concat(Retry(call)).Concat(Early(call, evidence)).Concat(Cancelled(call)).Concat(Committed(call, evidence)))
         .Concat(evidence.StrayDials.Select(dial => new Violation(Invariant.RowBeforeDial, $"CallSid {dial.CallSid} was dialled for no call of the client")));

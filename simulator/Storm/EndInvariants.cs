@@ -70,7 +70,7 @@ internal static class EndInvariants
         var gaveUp = Over(call, row);
         if (dial is not null)
         {
-            if (call.Of(LedgerKind.CallbackAnswer).Any(answer => answer.CallSid == dial.CallSid && answer is { Event: "terminal", HttpStatus: 200, Mishap: not "half" } && answer.At < gaveUp))
+            if (call.Of(LedgerKind.CallbackAnswer).Any(answer => answer.CallSid == dial.CallSid && answer is { Event: "terminal", HttpStatus: 200, Mishap: not ("half" or "unheard-of") } && answer.At < gaveUp))
                 yield return "ended unknown though a callback with its end had been answered 200";
             var tells = call.Plan.Script is { Forgotten: false, FailingLookUps: < int.MaxValue, StaleLookUps: < int.MaxValue };
             if (tells && call.EndOf(dial)?.At < gaveUp)

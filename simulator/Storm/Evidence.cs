@@ -66,6 +66,19 @@ internal sealed record CallEvidence(
     public string Name => $"call {Plan.Number} ({Plan.Kind.ToString().ToLowerInvariant()}, {(Rows.Count > 0 ? Rows[0].Id : "no row")})";
 }
 
+/// <summary>The ledger, as the story of each person who was called: dials name the number, and all else names the CallSid of a dial.</summary>
+internal sealed class LedgerOfCalls(IReadOnlyCollection<LedgerEntry> ledger)
+{
+    private readonly ILookup<string, LedgerEntry> byCustomer = ledger.Where(entry => entry.From is not null).ToLookup(entry => entry.From!);
+    private readonly ILookup<string, LedgerEntry> byCallSid = ledger.Where(entry => entry.CallSid is not null).ToLookup(entry => entry.CallSid!);
+
+    public IReadOnlyList<LedgerEntry> Of(string customer) =>
+    [
+        .. byCustomer[customer].Concat(byCustomer[customer].Select(entry => entry.CallSid).OfType<string>().Distinct().SelectMany(sid => byCallSid[sid]))
+            .Distinct().OrderBy(entry => entry.At),
+    ];
+}
+
 /// <summary>Everything that is known of a storm when it is over.</summary>
 internal sealed class Evidence
 {
@@ -94,18 +107,11 @@ internal sealed class Evidence
 
         var byNumber = rows.Where(row => NumberOf(row, round.Plan.Seed) is not null).ToLookup(row => NumberOf(row, round.Plan.Seed)!.Value);
         var bySid = rows.Where(row => row is { Direction: "INBOUND", ProviderCallId: not null }).ToLookup(row => row.ProviderCallId!);
-        var byCustomer = round.Ledger.Where(entry => entry.From is not null).ToLookup(entry => entry.From!);
-        var byCallSid = round.Ledger.Where(entry => entry.CallSid is not null).ToLookup(entry => entry.CallSid!);
+        var ledger = new LedgerOfCalls(round.Ledger);
         var calls = round.Client!.Calls.Select(call =>
         {
             var own = call.Plan.IsOutbound ? byNumber[call.Plan.Number] : call.CallSid is { } sid ? bySid[sid] : [];
-            var named = byCustomer[call.Plan.Customer].ToList();
-            var sids = named.Select(entry => entry.CallSid).OfType<string>().Distinct();
-            return new CallEvidence(
-                call,
-                [.. own],
-                [.. own.SelectMany(row => versions[row.Id])],
-                [.. named.Concat(sids.SelectMany(sid => byCallSid[sid])).Distinct().OrderBy(entry => entry.At)]);
+            return new CallEvidence(call, [.. own], [.. own.SelectMany(row => versions[row.Id])], ledger.Of(call.Plan.Customer));
         }).ToList();
         var owned = calls.SelectMany(call => call.Rows).Select(row => row.Id).ToHashSet();
         return new()

@@ -37,6 +37,8 @@ internal enum Fate
     Plain,
     Copies,
     Twins,
+
+    /// <summary>Seconds after it should have come; an answer that is late comes behind the end.</summary>
     Late,
     Dropped,
     Half,
@@ -93,8 +95,8 @@ internal sealed record PlannedCall(int Number, CallKind Kind, int Organization, 
             // Where the callbacks come before the answer, somebody waits for them: they come plainly.
             if (!Script.Places || Script.Connect == ConnectAnswer.AfterTheCallbacks) yield break;
             // A call that rings out has no answer to tell of.
-            if (Answered != Fate.Plain && Script.EndingOf(1) == "completed") yield return $"callback {Words(Answered)}";
-            if (Terminal != Fate.Plain) yield return $"callback {Words(Terminal)}";
+            if (Answered != Fate.Plain && Script.EndingOf(1) == "completed") yield return Fault("answered", Answered);
+            if (Terminal != Fate.Plain) yield return Fault("terminal", Terminal);
         }
     }
 
@@ -111,6 +113,8 @@ internal sealed record PlannedCall(int Number, CallKind Kind, int Organization, 
     public static string Words(Enum name) =>
         string.Concat(name.ToString().Select((letter, place) => char.IsUpper(letter) && place > 0 ? $" {char.ToLowerInvariant(letter)}" : $"{char.ToLowerInvariant(letter)}"));
 
+    public static string Fault(string @event, Fate fate) => @event == "answered" && fate == Fate.Late ? "callback reordered" : $"callback {Words(fate)}";
+
     public Fate FateOf(string @event) =>
         Script.Connect == ConnectAnswer.AfterTheCallbacks ? Fate.Plain : @event == "answered" ? Answered : Terminal;
 
@@ -122,11 +126,11 @@ internal sealed record PlannedCall(int Number, CallKind Kind, int Organization, 
         {
             Fate.Copies => [new(TimeSpan.Zero), .. Enumerable.Range(0, dice.Next(1, 6)).Select(_ => new Copy(Within(dice, 0, 2)))],
             Fate.Twins => [new(TimeSpan.Zero) { Door = 0 }, new(TimeSpan.Zero) { Door = hosts - 1 }],
-            Fate.Late => [new(Within(dice, 0.3, 5))],
+            Fate.Late => [new(@event == "answered" ? Within(dice, 2.2, 4) : Within(dice, 0.3, 5))],
             Fate.Dropped => [],
             Fate.Half => [new(TimeSpan.Zero) { Half = true, Wire = (Wire)dice.Next(1, 4) }, new(Within(dice, 1, 2))],
             Fate.OtherType => [new(TimeSpan.Zero) { Wire = dice.Next(3) switch { 0 => Wire.UrlEncoded, 1 => Wire.Json, _ => Wire.Query } }],
-            Fate.Strange => [new(TimeSpan.Zero) { Strange = true, Wire = dice.Next(2) == 0 ? Wire.Json : Wire.Multipart }],
+            Fate.Strange => [new(TimeSpan.Zero) { UnheardOf = true }, new(TimeSpan.Zero) { Strange = true, Wire = dice.Next(2) == 0 ? Wire.Json : Wire.Multipart }],
             _ => [new(TimeSpan.Zero)],
         };
     }

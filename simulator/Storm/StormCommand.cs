@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using static CallOrchestration.Simulator.Takes;
 
 namespace CallOrchestration.Simulator.Storm;
@@ -62,13 +61,14 @@ internal static class StormCommand
         {
             Seed, Seeds, Calls, Hosts, Faults, Failpoints, OneStaysDead, Soak, UntilBroken, ReportFile, Keep, Host,
         };
-        command.Validators.Add(given =>
-        {
-            // What one option alone does not take has been said already.
-            if (given.Children.All(option => !option.Errors.Any())) foreach (var wrong in Contradictions(given)) given.AddError(wrong);
-        });
         command.SetAction((parsed, cancellation) =>
         {
+            if (Contradictions(parsed).FirstOrDefault() is { } wrong)
+            {
+                Console.Error.WriteLine(wrong);
+                return Task.FromResult(ExitCode.BadOptions);
+            }
+
             var (calls, places) = (parsed.GetValue(Calls)!.Value, parsed.GetValue(Failpoints) ?? []);
             return StormRun.Play(
                 new StormOptions
@@ -91,7 +91,7 @@ internal static class StormCommand
         return command;
     }
 
-    private static IEnumerable<string> Contradictions(CommandResult given)
+    private static IEnumerable<string> Contradictions(ParseResult given)
     {
         var (calls, faults, places) = (given.GetValue(Calls)!.Value, given.GetValue(Faults) ?? 0, given.GetValue(Failpoints) ?? []);
         var unknown = places.Where(name => !PlannedFaults.Failpoints.ContainsKey(name)).ToList();

@@ -130,7 +130,7 @@ internal sealed class StormRound(StormPlan plan, StormStage stage, StormOptions 
     {
         if (call.Asked.StatusCallback is { } url && QueryHelpers.ParseQuery(url.Query).TryGetValue("signature", out var signature)) signatures[signature!] = true;
         if (Plan.Find(call.Asked.From) is not { } planned) return [new(TimeSpan.Zero)];
-        if (planned.FateOf(@event) is var fate and not Fate.Plain) Strikes.Provide($"callback {PlannedCall.Words(fate)}");
+        if (planned.FateOf(@event) is var fate and not Fate.Plain) Strikes.Provide(PlannedCall.Fault(@event, fate));
         return planned.CopiesOf(Plan.Seed, stage.Hosts.Count, @event, call.Dial);
     }
 

@@ -44,7 +44,10 @@ internal sealed class StormRun(StormOptions options, StormScreen screen)
             await using var stage = await StormStage.Build(ground, options, options.Seed, first.BatchSize, cancellation);
             var known = new HashSet<Guid>();
             for (var seed = options.Seed; GoesOn(seed, results); seed++)
-                results.Add(await Play(stage, StormPlan.Draw(options, seed), known, last: seed == options.Seed + options.Seeds - 1, cancellation));
+            {
+                var warm = results.Count > 0 ? results[0].After : null;
+                results.Add(await Play(stage, StormPlan.Draw(options, seed), known, warm, last: seed == options.Seed + options.Seeds - 1, cancellation));
+            }
         }
         else
         {
@@ -52,7 +55,7 @@ internal sealed class StormRun(StormOptions options, StormScreen screen)
             {
                 var plan = StormPlan.Draw(options, seed);
                 await using var stage = await StormStage.Build(ground, options, seed, plan.BatchSize, cancellation);
-                results.Add(await Play(stage, plan, [], last: true, cancellation));
+                results.Add(await Play(stage, plan, [], warm: null, last: true, cancellation));
             }
         }
     }
@@ -63,16 +66,17 @@ internal sealed class StormRun(StormOptions options, StormScreen screen)
     /// <param name="stage">Up and ready.</param>
     /// <param name="plan">What is played.</param>
     /// <param name="known">Calls of earlier storms on the same stage; those of this one are added.</param>
+    /// <param name="warm">What the hosts held after the first storm on this stage.</param>
     /// <param name="last">The hosts are stopped, and must end well.</param>
     /// <param name="cancellation">Breaks off.</param>
-    private async Task<StormResult> Play(StormStage stage, StormPlan plan, HashSet<Guid> known, bool last, CancellationToken cancellation)
+    private async Task<StormResult> Play(StormStage stage, StormPlan plan, HashSet<Guid> known, IReadOnlyList<AtRest>? warm, bool last, CancellationToken cancellation)
     {
-        var before = RestInvariants.Measure(stage.Hosts);
+        var before = warm ?? RestInvariants.Measure(stage.Hosts);
         var strikes = new Strikes { Said = screen.Struck };
         var round = new StormRound(plan, stage, options, strikes);
         await screen.Watch(round, stage, round.Play(cancellation));
 
-        var violations = (await RestInvariants.Check(stage, round, before, cancellation)).ToList();
+        var violations = (await RestInvariants.Check(stage, round, before, warm is not null, cancellation)).ToList();
         var after = RestInvariants.Measure(stage.Hosts);
         var evidence = await Evidence.Collect(round, stage, await List(stage, known, cancellation), known, cancellation);
         if (last) violations.AddRange(await Stop(stage));

@@ -12,7 +12,7 @@ internal sealed class StormScreen(IAnsiConsole console, StormOptions options)
     private const int ViolationsShown = 20;
     private const int WidthOfABar = 40;
 
-    private static readonly TimeSpan BetweenFrames = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan BetweenFrames = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(5);
 
     // Each bound is about twice the one before: what matters is the order of magnitude.
@@ -75,6 +75,13 @@ internal sealed class StormScreen(IAnsiConsole console, StormOptions options)
         Plot("lateness of a call's start, in ms", [.. results.SelectMany(result => result.Lateness)], LatenessBounds);
         Plot("from a call's creation to its end, in s", [.. results.SelectMany(result => result.Lives)], LifeBounds);
         console.WriteLine($"outcomes: {string.Join(", ", results.SelectMany(result => result.Outcomes).GroupBy(outcome => outcome.Key, outcome => outcome.Value).OrderByDescending(outcome => outcome.Sum()).Select(outcome => $"{outcome.Sum()} {outcome.Key}"))}");
+        foreach (var host in results.SelectMany(result => result.After).Select(rest => rest.Host).Distinct().Where(_ => options.Soak && results.Count > 1))
+        {
+            var rests = results.Select(result => result.After.FirstOrDefault(rest => rest.Host == host)).OfType<AtRest>().ToList();
+            console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"host {host} at rest: {rests[0].MemoryMegabytes:0} MB and {rests[0].Connections} connections after the first storm, {rests[^1].MemoryMegabytes:0} MB and {rests[^1].Connections} after the last"));
+        }
+
         console.WriteLine();
         console.Write(new Markup(Verdict(results)));
     }
@@ -142,14 +149,20 @@ internal sealed class StormScreen(IAnsiConsole console, StormOptions options)
 
     private static string Progress(StormRound round, StormStage stage) => string.Create(
         CultureInfo.InvariantCulture,
-        $"  {(DateTimeOffset.UtcNow - round.Began).TotalSeconds,5:0.0} s  {Counts(round)}; {round.Strikes.All.Count} of {round.Plan.Faults.Count} faults; hosts {string.Join(", ", stage.Hosts.Select(host => host.State.ToString().ToLowerInvariant()))}");
+        $"  {(DateTimeOffset.UtcNow - round.Began).TotalSeconds,5:0.0} s  {Counts(round)}; {round.Strikes.All.Count} of {round.Plan.Faults.Count} faults; hosts {string.Join(", ", stage.Hosts.Select(host => host.State.ToString().ToLowerInvariant()))}; {SoFar(round)}");
+
+    // Those that can be told before the end.
+    private static string SoFar(StormRound round)
+    {
+        var broken = DialInvariants.SoFar(round).Select(violation => violation.Invariant.ToString())
+            .Concat(round.Client?.Intrusions.Select(_ => Invariant.OwnRowsOnly.ToString()) ?? []).Concat(round.Fallen.Select(_ => Invariant.BackAtRest.ToString())).Distinct().ToList();
+        return broken.Count == 0 ? "invariants hold so far" : $"BROKEN: {string.Join(", ", broken)}";
+    }
 
     private static string Counts(StormRound round)
     {
-        var dials = round.Ledger.Where(entry => entry.Kind == LedgerKind.Dial).ToList();
-        var twice = dials.GroupBy(dial => (dial.CustomField, dial.Attempt)).Count(attempt => attempt.Count() > 1);
         return $"{round.Client?.Calls.Count ?? 0} of {round.Plan.Calls.Count} calls begun, {round.Statuses.GetValueOrDefault("IN_PROGRESS")} in progress, "
-            + $"{round.Statuses.GetValueOrDefault("COMPLETED")} over, {dials.Count} dials, {twice} double";
+            + $"{round.Statuses.GetValueOrDefault("COMPLETED")} over, {round.Ledger.Count(entry => entry.Kind == LedgerKind.Dial)} dials";
     }
 
     private static string Line(Strike strike) => string.Create(CultureInfo.InvariantCulture, $"  ⚡ {strike.At:HH:mm:ss.fff} {strike.Fault}: {strike.Where}");
