@@ -45,7 +45,7 @@ public sealed class StormTests
     public async Task A_seeded_defect_is_caught()
     {
         using var directory = new TestDirectory("defect");
-        var start = new ProcessStartInfo(Path.Combine(Sources.Root, "tests/defects/run"), ["03-dialled-again-on-server-error"])
+        var start = new ProcessStartInfo(Path.Combine(Sources.Root, "tests/defects/run"), ["02-dialled-again-on-timeout"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -55,9 +55,11 @@ internal static class DialInvariants
 
         foreach (var dial in call.Dials.Where(dial => dial.Attempt == 2))
         {
-            var end = call.EndOf(call.Dials[0]);
-            if (end is not null && dial.At < end.At + StormTimes.RetryDelay)
-                yield return new(Invariant.NeverEarly, $"{call.Name}: tried again {(end.At + StormTimes.RetryDelay - dial.At).TotalMilliseconds:0.0} ms before its time");
+            // A client may move the second attempt as it may the first.
+            var moved = call.Client.AskedOf.Where(ask => ask is { What: "move" } && ask.SentAt < dial.At).Min(ask => ask.DueAt);
+            if (call.EndOf(call.Dials[0])?.At + StormTimes.RetryDelay is not { } again) continue;
+            var earliest = moved < again ? moved.Value : again;
+            if (dial.At < earliest) yield return new(Invariant.NeverEarly, $"{call.Name}: tried again {(earliest - dial.At).TotalMilliseconds:0.0} ms before its time");
         }
 
         // By the database's clock: what is claimed was due.
@@ -81,10 +83,10 @@ internal static class DialInvariants
 
     private static IEnumerable<Violation> Cancelled(CallEvidence call)
     {
-        // A cancel that was answered 200 says that this attempt was never dialled, and never will be.
+        // A cancel that was answered 200 says that this attempt was never dialled, and that none will be.
         foreach (var cancel in call.Client.AskedOf.Where(ask => ask is { What: "cancel", Status: 200 }))
         {
-            foreach (var dial in call.Dials.Where(dial => dial.At > cancel.SentAt || call.Rows.Any(row => row.Retries + 1 == dial.Attempt)))
+            foreach (var dial in call.Dials.Where(dial => dial.At > cancel.AnsweredAt || call.Rows.Any(row => row.Retries + 1 == dial.Attempt)))
                 yield return new(Invariant.NeverEarly, $"{call.Name}: {dial.CallSid} was dialled {(dial.At - cancel.AnsweredAt).TotalMilliseconds:0} ms after its cancel was answered 200");
         }
     }

@@ -23,7 +23,7 @@ internal static partial class RestInvariants
     private const double MoreMemoryWhenWarmMegabytes = 96;
 
     // The pool closes what is not used within seconds, and the server's transactions have limits of ten and fifteen.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(25);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(250);
 
     public static IReadOnlyList<AtRest> Measure(IReadOnlyList<StormHost> hosts) => [.. hosts

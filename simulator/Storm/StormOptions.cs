@@ -51,8 +51,8 @@ internal static class StormTimes
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     public static readonly TimeSpan DialPause = TimeSpan.FromSeconds(1);
 
-    // The host asks five times about a call of which nobody tells the end.
-    private const int LookUps = 5;
+    /// <summary>So often the host asks about a call of which nobody tells the end.</summary>
+    public const int LookUps = 5;
 
     /// <summary>Longer than the deadline of a dial.</summary>
     public static readonly TimeSpan Pause = AnswerTimeout + TimeSpan.FromSeconds(1.5);

@@ -9,7 +9,7 @@ namespace CallOrchestration.Simulator.Storm;
 internal sealed class StormStage : IAsyncDisposable
 {
     /// <summary>Of each of a host's two pools: small, so that it can be filled.</summary>
-    public const int PoolSize = 20;
+    public const int PoolSize = 8;
 
     private readonly StormGround ground;
     private readonly StormOptions options;
@@ -44,7 +44,7 @@ internal sealed class StormStage : IAsyncDisposable
     {
         var directory = Path.Combine(ground.Directory, $"seed-{seed}");
         System.IO.Directory.CreateDirectory(directory);
-        var stage = new StormStage(ground, options, directory, await ground.CreateDatabase(seed));
+        var stage = new StormStage(ground, options, directory, await ground.CreateDatabase());
         try
         {
             await stage.Start(batchSize, cancellation);
@@ -108,12 +108,15 @@ internal sealed class StormStage : IAsyncDisposable
         database.Pooling = true;
         database.MaxPoolSize = PoolSize;
         // What is not used any more is closed soon, so that what stays open after a storm was lost by somebody.
-        database.ConnectionIdleLifetime = 3;
-        database.ConnectionPruningInterval = 1;
+        database.ConnectionIdleLifetime = 10;
+        database.ConnectionPruningInterval = 5;
         return new(ExotelAccount.Settings(played, exotel.Address, new("http://hosts.invalid")))
         {
             ["ConnectionStrings__CallOrchestration"] = database.ConnectionString,
             ["DOTNET_ENVIRONMENT"] = "Storm",
+            // A process that lives for seconds, among others on the same few cores: it neither profiles its code nor has a heap for each core.
+            ["DOTNET_TieredPGO"] = "0",
+            ["DOTNET_gcServer"] = "0",
             ["Failpoints__Url"] = $"{failpoints.Address.GetLeftPart(UriPartial.Authority)}/{number}/",
             ["Dialer__Exotel__RequestsPerMinute"] = "100000",
             ["Dialer__Pause"] = Text(StormTimes.DialPause),
