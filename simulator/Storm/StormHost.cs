@@ -23,6 +23,7 @@ internal sealed class StormHost(int number, HostStart start, PostgresProxy proxy
     private readonly SemaphoreSlim turn = new(1);
     private readonly CancellationTokenSource end = new();
     private HostProcess? process;
+    private HostProcess? killed;
     private Task restarting = Task.CompletedTask;
 
     public int Number { get; } = number;
@@ -46,20 +47,17 @@ internal sealed class StormHost(int number, HostStart start, PostgresProxy proxy
     {
         State = HostState.Starting;
         Since = DateTimeOffset.UtcNow;
-        // A database that is away just now ends it, as it does in life, where somebody starts it once more.
         while (true)
         {
             process = HostProcess.Launch(start);
             try
             {
                 await process.Ready(cancellation);
-                State = HostState.Up;
-                return;
+                if (await IsUp()) return;
             }
             catch (CannotPlay) when (process.HasExited && DateTimeOffset.UtcNow - Since < TimeSpan.FromSeconds(60))
             {
-                await process.DisposeAsync();
-                await Task.Delay(BeforeRestart, cancellation);
+                // It was killed, or the database is away just now, which ends it. As in life somebody starts it once more.
             }
             catch
             {
@@ -67,6 +65,10 @@ internal sealed class StormHost(int number, HostStart start, PostgresProxy proxy
                 await process.DisposeAsync();
                 throw;
             }
+
+            await process.DisposeAsync();
+            if (State == HostState.Dead) return;
+            await Task.Delay(BeforeRestart, cancellation);
         }
     }
 
@@ -79,7 +81,11 @@ internal sealed class StormHost(int number, HostStart start, PostgresProxy proxy
             if (State is HostState.Down or HostState.Dead || process is null) return;
             process.Kill();
             Kills++;
-            State = staysDead ? HostState.Dead : HostState.Down;
+            var starting = State == HostState.Starting;
+            State = staysDead ? HostState.Dead : starting ? HostState.Starting : HostState.Down;
+            killed = process;
+            // The start that is under way sees what has become of its process.
+            if (starting) return;
             await process.DisposeAsync();
             if (!staysDead) restarting = Restart();
         }
@@ -158,6 +164,22 @@ internal sealed class StormHost(int number, HostStart start, PostgresProxy proxy
         await Proxy.DisposeAsync();
         turn.Dispose();
         end.Dispose();
+    }
+
+    // False: it was killed while it started.
+    private async Task<bool> IsUp()
+    {
+        await turn.WaitAsync();
+        try
+        {
+            if (killed == process) return false;
+            State = HostState.Up;
+            return true;
+        }
+        finally
+        {
+            turn.Release();
+        }
     }
 
     private async Task Restart()
