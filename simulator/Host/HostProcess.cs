@@ -37,11 +37,11 @@ internal sealed class HostProcess : IAsyncDisposable
 
     private HostProcess(HostStart start, Process process)
     {
-        (_start, _process) = (start, process);
+        (_start, _process, Id) = (start, process, process.Id);
         if (start.Log is { } log) _log = new(new FileStream(log, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
     }
 
-    public int Id => _process.Id;
+    public int Id { get; }
 
     public bool HasExited => _process.HasExited;
 

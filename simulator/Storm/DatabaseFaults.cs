@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Dapper;
 using Npgsql;
@@ -18,14 +19,16 @@ internal sealed class DatabaseFaults(
     private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
 
+    private readonly ConcurrentDictionary<int, PlannedFault> underWay = [];
+
     // One crash at a time: the server must be up to go down.
     private readonly SemaphoreSlim crashing = new(1);
 
     public void Dispose() => crashing.Dispose();
 
-    /// <summary>Ends when each fault has struck or given up, and the last of what was held is let go. What has struck already is left alone.</summary>
+    /// <summary>Ends when each fault has struck or given up, and the last of what was held is let go. What has struck, or is about to, is left alone.</summary>
     public async Task Play(DateTimeOffset began, Task storm, CancellationToken cancellation) =>
-        await Task.WhenAll(plan.Faults.Where(fault => fault.Failpoint is null && !strikes.HasStruck(fault)).Select(async fault =>
+        await Task.WhenAll(plan.Faults.Where(fault => fault.Failpoint is null && !strikes.HasStruck(fault) && underWay.TryAdd(fault.Number, fault)).ToList().Select(async fault =>
         {
             var wait = began + fault.At - DateTimeOffset.UtcNow;
             if (wait > TimeSpan.Zero) await Task.Delay(wait, cancellation);
@@ -40,6 +43,7 @@ internal sealed class DatabaseFaults(
                 FaultKind.OldTransaction => KeepOpen(fault, storm, cancellation),
                 _ => throw new UnreachableException(),
             });
+            underWay.TryRemove(fault.Number, out _);
         }));
 
     private async Task Crash(PlannedFault fault, CancellationToken cancellation)

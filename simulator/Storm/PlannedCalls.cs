@@ -201,7 +201,7 @@ internal static class PlannedCalls
             };
         }).ToList();
         var probes = Enumerable.Range(0, options.Hosts).Select(door =>
-            new PlannedCall(options.Calls + door, CallKind.Probe, 0, numbers[options.Calls + door]) { Door = door, Script = Scripts.All[0] });
+            new PlannedCall(options.Calls + door, CallKind.Probe, 0, numbers[options.Calls + door]) { Door = door, Requests = 1, Script = Scripts.All[0] });
         return ([.. calls, .. probes], new(numbers.Skip(planned)));
     }
 

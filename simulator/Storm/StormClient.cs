@@ -94,13 +94,13 @@ internal sealed class StormClient(
         if (call.Plan.Requests == 0)
         {
             // Without a key a second request would be a second call: whoever gets no answer can only wait and see.
-            await Repeat(_ => Ask("create", HttpMethod.Post, route, text, organization, null, due, DoorOf(call), cancellation), call, asked => asked.NeverSent, cancellation);
+            await Repeat(_ => Ask("create", HttpMethod.Post, route, text, organization, null, due, null, cancellation), call, asked => asked.NeverSent, cancellation);
             return;
         }
 
         var key = $"storm-{plan.Seed}-{call.Plan.Number}";
         await Task.WhenAll(Enumerable.Range(0, call.Plan.Requests).Select(request => Repeat(
-            again => Ask("create", HttpMethod.Post, route, text, organization, key, due, again ? null : request, cancellation), call, IsOpen, cancellation)));
+            again => Ask("create", HttpMethod.Post, route, text, organization, key, due, DoorOf(call) ?? (again ? null : request), cancellation), call, IsOpen, cancellation)));
     }
 
     private Task Act(ClientCall call, Guid id, string what, object change, DateTimeOffset? due, CancellationToken cancellation) =>

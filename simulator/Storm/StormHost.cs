@@ -62,11 +62,11 @@ internal sealed class StormHost(int number, HostStart start, PostgresProxy proxy
             catch
             {
                 process.Kill();
-                await process.DisposeAsync();
+                await Forget();
                 throw;
             }
 
-            await process.DisposeAsync();
+            await Forget();
             if (State == HostState.Dead) return;
             await Task.Delay(BeforeRestart, cancellation);
         }
@@ -86,7 +86,7 @@ internal sealed class StormHost(int number, HostStart start, PostgresProxy proxy
             killed = process;
             // The start that is under way sees what has become of its process.
             if (starting) return;
-            await process.DisposeAsync();
+            await Forget();
             if (!staysDead) restarting = Restart();
         }
         finally
@@ -104,7 +104,7 @@ internal sealed class StormHost(int number, HostStart start, PostgresProxy proxy
         {
             if (State != HostState.Up || process is not { HasExited: true }) return false;
             State = HostState.Down;
-            await process.DisposeAsync();
+            await Forget();
             restarting = Restart();
             return true;
         }
@@ -145,25 +145,28 @@ internal sealed class StormHost(int number, HostStart start, PostgresProxy proxy
         await restarting;
         if (process is null || State == HostState.Dead) return null;
         State = HostState.Down;
-        var stopped = process;
-        process = null;
-        return await stopped.Stop();
+        return await Forget();
     }
 
     public async ValueTask DisposeAsync()
     {
         await end.CancelAsync();
         await restarting;
-        if (process is not null && State != HostState.Dead)
-        {
-            // The storm is over or broken off: nothing is worth waiting for.
-            process.Kill();
-            await process.DisposeAsync();
-        }
+        // The storm is over or broken off: nothing is worth waiting for.
+        process?.Kill();
+        await Forget();
 
         await Proxy.DisposeAsync();
         turn.Dispose();
         end.Dispose();
+    }
+
+    // Asks it to end, if it has not yet, and there is no process any more that anybody could ask anything. Its exit code.
+    private async Task<int?> Forget()
+    {
+        var ended = process;
+        process = null;
+        return ended is null ? null : await ended.Stop();
     }
 
     // False: it was killed while it started.
