@@ -68,10 +68,10 @@ internal static class Application
     public static async Task Prepare(WebApplication app, bool withDemo)
     {
         await Migrations.Apply(Database.ConnectionString(app.Configuration), MigrationScripts, app.Lifetime.ApplicationStopping);
-        var database = app.Services.GetRequiredService<NpgsqlDataSource>();
+        var database = app.Services.GetRequiredService<RequestDatabase>();
         if (withDemo)
         {
-            await using var connection = await database.OpenConnectionAsync();
+            await using var connection = await database.OpenConnection(app.Lifetime.ApplicationStopping);
             await Organizations.AddDemo(connection);
         }
 

@@ -6,7 +6,11 @@ using Npgsql;
 
 #pragma warning disable CA1416 // Start refuses Windows before anything else, which the analyzer cannot see from the other methods
 
+#if SIMULATOR
+namespace CallOrchestration.Simulator.Postgres;
+#else
 namespace CallOrchestration.Host;
+#endif
 
 /// <summary>Why the private PostgreSQL cannot be used, as a sentence for the person at the terminal; never with a password in it.</summary>
 internal sealed class EmbeddedPostgresException(string message, Exception? inner = null) : Exception(message, inner);

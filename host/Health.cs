@@ -32,7 +32,7 @@ internal static class Health
         [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? DialingPaused = null);
 
     private static async Task<Results<Ok<State>, ProblemHttpResult>> Ready(
-        NpgsqlDataSource database, IConfiguration configuration, DialPause pause, TimeProvider time, CancellationToken cancellation)
+        RequestDatabase database, IConfiguration configuration, DialPause pause, TimeProvider time, CancellationToken cancellation)
     {
         try
         {

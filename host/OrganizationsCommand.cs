@@ -70,7 +70,7 @@ internal static class OrganizationsCommand
         var connectionString = Database.ConnectionString(configuration);
         await Migrations.Apply(connectionString, Application.MigrationScripts, signals.Token);
         await using var database = Database.ForRequests(connectionString);
-        await using var connection = await database.OpenConnectionAsync();
+        await using var connection = await database.OpenConnection(signals.Token);
         return await run(connection);
     });
 }

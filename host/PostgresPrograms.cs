@@ -2,7 +2,11 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
+#if SIMULATOR
+namespace CallOrchestration.Simulator.Postgres;
+#else
 namespace CallOrchestration.Host;
+#endif
 
 /// <summary>PostgreSQL's programs on this machine, the system's own beside them, and the user who runs them.</summary>
 internal sealed partial class PostgresPrograms

@@ -4,7 +4,11 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 
+#if SIMULATOR
+namespace CallOrchestration.Simulator.Postgres;
+#else
 namespace CallOrchestration.Host;
+#endif
 
 /// <summary>The server process of one cluster. Who starts or stops it has locked out all others: see <see cref="EmbeddedPostgres"/>.</summary>
 internal sealed class PostgresServer(PostgresPrograms programs, string dataDirectory, IReadOnlyDictionary<string, string> serverSettings)

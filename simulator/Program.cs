@@ -3,6 +3,7 @@ using System.Text;
 using CallOrchestration.Simulator;
 using CallOrchestration.Simulator.Lifecycle;
 using CallOrchestration.Simulator.Provider;
+using CallOrchestration.Simulator.Storm;
 
 // The marks and borders of the tables are not ASCII, whatever the locale says.
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
@@ -12,6 +13,7 @@ var root = new RootCommand("Plays the telephony provider against a running host,
     LifecycleCommand.Create(),
     ExotelCommand.Create(),
     InboundCommand.Create(),
+    StormCommand.Create(),
 };
 
 // To give no command at all is a question, not a mistake.

@@ -19,7 +19,7 @@ public sealed class LifecycleExotelTests
         var (report, ledger) = (Path.Combine(directory.Path, "report.json"), Path.Combine(directory.Path, "ledger.jsonl"));
 
         // Its own place for what is temporary, so that whatever it leaves behind is found there.
-        var ended = await Simulator(
+        var ended = await SimulatorProgram.Run(
             directory, "lifecycle", "--provider", "exotel", "--speed", "200", "--seed", "42", "--report", report, "--ledger", ledger);
 
         ended.ExitCode.ShouldBe(0, ended.Output + ended.Error);
@@ -27,14 +27,14 @@ public sealed class LifecycleExotelTests
         scripts.Select(script => ((string)script!["name"]!)[..4]).ShouldBe(Scripts.All.Select(script => script.Number));
         ended.Output.ShouldContain($"{Scripts.All.Count} of {Scripts.All.Count} scripts held");
         ended.Output.ShouldContain($"{Ledger.Read(ledger).Count(entry => entry.Kind == LedgerKind.Dial)} dials");
-        ShouldHaveLeftNothing(directory);
+        SimulatorProgram.ShouldHaveLeftNothing(directory);
     }
 
     [Fact]
     public async Task An_interrupted_run_leaves_no_process_and_no_file()
     {
         using var directory = new TestDirectory("lifecycle-interrupted");
-        using var simulator = Process.Start(ToStart(directory, "lifecycle", "--provider", "exotel", "--speed", "200"))!;
+        using var simulator = Process.Start(SimulatorProgram.ToStart(directory, "lifecycle", "--provider", "exotel", "--speed", "200"))!;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(2));
         try
@@ -44,8 +44,7 @@ public sealed class LifecycleExotelTests
             {
             }
 
-            using var interrupt = Process.Start("sh", ["-c", $"kill -INT {simulator.Id}"]);
-            await simulator.WaitForExitAsync(limit.Token);
+            await SimulatorProgram.Interrupt(simulator, limit.Token);
         }
         finally
         {
@@ -53,7 +52,7 @@ public sealed class LifecycleExotelTests
         }
 
         simulator.ExitCode.ShouldBe(130, await simulator.StandardError.ReadToEndAsync(limit.Token));
-        ShouldHaveLeftNothing(directory);
+        SimulatorProgram.ShouldHaveLeftNothing(directory);
     }
 
     [Theory]
@@ -64,12 +63,12 @@ public sealed class LifecycleExotelTests
     {
         using var directory = new TestDirectory("lifecycle-exotel");
 
-        var ended = await Simulator(directory, arguments);
+        var ended = await SimulatorProgram.Run(directory, arguments);
 
         ended.ExitCode.ShouldBe(exitCode, ended.Output + ended.Error);
         ended.Error.Trim().ShouldNotBeEmpty();
         ended.Error.ShouldNotContain("   at ");
-        ShouldHaveLeftNothing(directory);
+        SimulatorProgram.ShouldHaveLeftNothing(directory);
     }
 
     [Fact]
@@ -168,50 +167,4 @@ public sealed class LifecycleExotelTests
         }
         """,
         ApiReply.SnakeCase)!;
-
-    private static Task<Ended> Simulator(TestDirectory directory, params string[] arguments)
-    {
-        var start = ToStart(directory, arguments);
-        return Programs.Dotnet([.. start.ArgumentList], ("TMPDIR", Temporary(directory)));
-    }
-
-    // From its own output, as people run it: beside that it looks for the host's.
-    private static ProcessStartInfo ToStart(TestDirectory directory, params string[] arguments)
-    {
-        var tests = Path.Combine(AppContext.BaseDirectory, "../../..");
-        var assembly = Path.GetFullPath(Path.Combine(
-            tests, "../simulator", Path.GetRelativePath(tests, AppContext.BaseDirectory), "CallOrchestration.Simulator.dll"));
-        return new("dotnet", [assembly, .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment = { ["TMPDIR"] = Temporary(directory) },
-        };
-    }
-
-    private static string Temporary(TestDirectory directory)
-    {
-        var temporary = Path.Combine(directory.Path, "tmp");
-        if (!Directory.Exists(temporary)) Directory.CreateDirectory(temporary);
-        return temporary;
-    }
-
-    // Whatever ran for it has its directory on the command line, the host's PostgreSQL among them, or as its working directory.
-    private static void ShouldHaveLeftNothing(TestDirectory directory)
-    {
-        Directory.EnumerateFileSystemEntries(Temporary(directory)).Where(left => left.Contains("call-orchestration", StringComparison.Ordinal)).ShouldBeEmpty();
-        if (!Directory.Exists("/proc/self")) return;
-        foreach (var process in Directory.EnumerateDirectories("/proc").Where(name => int.TryParse(Path.GetFileName(name), out _)))
-        {
-            try
-            {
-                File.ReadAllText(Path.Combine(process, "cmdline")).ShouldNotContain(directory.Path);
-                new FileInfo(Path.Combine(process, "cwd")).LinkTarget.ShouldNotStartWith(directory.Path);
-            }
-            catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-            {
-                // It ended meanwhile, or is somebody else's.
-            }
-        }
-    }
 }

@@ -8,13 +8,13 @@ internal sealed record Ended(int ExitCode, string Output, string Error);
 /// <summary>Runs real processes: the host's commands, and the SDK.</summary>
 internal static class Programs
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(4);
 
     /// <summary>Runs the host, as it lies beside the tests, to its end.</summary>
     public static Task<Ended> Host(string[] arguments, params (string Name, string Value)[] environment) =>
         Dotnet([Path.Combine(AppContext.BaseDirectory, "CallOrchestration.Host.dll"), .. arguments], environment);
 
-    /// <summary>Runs <c>dotnet</c> to its end, which is awaited for two minutes at most.</summary>
+    /// <summary>Runs <c>dotnet</c> to its end, which is awaited for four minutes at most.</summary>
     public static async Task<Ended> Dotnet(string[] arguments, params (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };

@@ -18,7 +18,7 @@ public sealed class SettingsTests
         await using var host = Build();
 
         host.Services.GetRequiredService<CallTimers>().ShouldBe(new(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(2), TimeSpan.FromHours(4)));
-        host.Services.GetRequiredService<SchedulerSettings>().ShouldBe(new(TimeSpan.FromSeconds(1), 200));
+        host.Services.GetRequiredService<SchedulerSettings>().ShouldBe(new(TimeSpan.FromSeconds(1), 200, TimeSpan.FromMinutes(1)));
         host.Services.GetServices<IHostedService>().Select(service => service.GetType()).ShouldContain(typeof(TriggerLoop));
         host.Services.GetServices<IHostedService>().Select(service => service.GetType()).ShouldContain(typeof(WatchdogLoop));
         host.Services.GetRequiredService<IDialer>().ShouldBeOfType<FakeDialer>();
@@ -30,10 +30,10 @@ public sealed class SettingsTests
     {
         await using var host = Build(
             ("Retry__Delay", "00:00:07"), ("Watchdog__AnswerTimeout", ""), ("Watchdog__CallTimeout", "1.00:00:00"), ("Scheduler__Interval", "00:00:00.250"),
-            ("Scheduler__BatchSize", "5000"), ("Scheduler__Enabled", "FALSE"), ("Dialer__Provider", "fake"), ("urls", "http://127.0.0.1:1"));
+            ("Scheduler__BatchSize", "5000"), ("Watchdog__LookUpInterval", "00:00:02"), ("Scheduler__Enabled", "FALSE"), ("Dialer__Provider", "fake"), ("urls", "http://127.0.0.1:1"));
 
         host.Services.GetRequiredService<CallTimers>().ShouldBe(new(TimeSpan.FromSeconds(7), TimeSpan.FromMinutes(2), TimeSpan.FromDays(1)));
-        host.Services.GetRequiredService<SchedulerSettings>().ShouldBe(new(TimeSpan.FromMilliseconds(250), 5000));
+        host.Services.GetRequiredService<SchedulerSettings>().ShouldBe(new(TimeSpan.FromMilliseconds(250), 5000, TimeSpan.FromSeconds(2)));
         host.Services.GetServices<IHostedService>().ShouldAllBe(service => !(service is TriggerLoop) && !(service is WatchdogLoop));
         host.Configuration["urls"].ShouldBe("http://127.0.0.1:1");
     }
@@ -42,6 +42,9 @@ public sealed class SettingsTests
     [InlineData("Retry__Delay", "5", "-00:00:01", "7.00:00:01", "5m", "00:05", "00:60:00", "soon")]
     [InlineData("Watchdog__AnswerTimeout", "5", "00:00:00", "1.00:00:01", "120")]
     [InlineData("Watchdog__CallTimeout", "4", "00:00:00", "7.00:00:01", "4h")]
+    [InlineData("Watchdog__LookUpInterval", "60", "00:00:00", "01:00:01")]
+    [InlineData("Dialer__Pause", "30", "00:00:00", "00:05:01")]
+    [InlineData("Failpoints__Urls", "http://127.0.0.1:9")]
     [InlineData("Scheduler__Interval", "1", "00:00:00", "00:00:00.009", "00:01:01", "1s")]
     [InlineData("Scheduler__BatchSize", "0", "5001", "-1", "1.5", "1e3", "many")]
     [InlineData("Scheduler__Enabled", "yes", "1", "on")]
@@ -64,6 +67,10 @@ public sealed class SettingsTests
             message.ShouldMatch(name == "Dialer__Fake__Throttle" ? "takes" : "takes|is no setting; there are .*__");
         }
     }
+
+    [Fact]
+    public void Production_refuses_failpoints() =>
+        Refused(("Failpoints__Url", "http://127.0.0.1:9")).ShouldStartWith("Failpoints__Url is for storms, and refused while the environment");
 
     [Fact]
     public void A_number_with_two_behaviours_is_refused() =>

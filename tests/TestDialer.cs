@@ -19,6 +19,11 @@ internal sealed class TestDialer : IDialer
     /// <summary>While true, a dial stays without an answer until <see cref="Release"/>.</summary>
     public bool Holds { get; set; }
 
+    /// <summary>What the provider says of an attempt; null: it keeps no record.</summary>
+    public Func<LookUpRequest, Task<LookUpResult>>? Record { get; init; }
+
+    public bool KeepsRecord => Record is not null;
+
     public IReadOnlyCollection<DialRequest> Dials => dials;
 
     /// <summary>The CallSid that this dialler gives to an attempt.</summary>
@@ -30,6 +35,8 @@ internal sealed class TestDialer : IDialer
         Look();
         return Holds ? await Held(request.CallId, request.Attempt).Task.WaitAsync(cancellation) : Answer(request);
     }
+
+    public Task<LookUpResult> LookUp(LookUpRequest request, CancellationToken cancellation) => Record!(request).WaitAsync(cancellation);
 
     public void Release(Guid callId, int attempt, DialResult? result = null) =>
         Held(callId, attempt).SetResult(result ?? new DialResult.Accepted(Sid(callId, attempt)));

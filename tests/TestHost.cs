@@ -45,6 +45,9 @@ public class TestHost : IAsyncLifetime
     /// <summary>Every line that the host logged.</summary>
     public CapturedLog Log { get; } = new();
 
+    /// <summary>The host's clock, where a test needs another than the system's.</summary>
+    internal TimeProvider? Clock { get; init; }
+
     /// <summary>Starts a host by itself; with the connection string of another it works on the same database.</summary>
     internal static async Task<TestHost> Start(
         TestPostgres postgres, string? connectionString = null, IDialer? dialer = null, params (string Key, string Value)[] settings)
@@ -63,6 +66,7 @@ public class TestHost : IAsyncLifetime
         foreach (var (key, value) in settings) builder.Configuration[key] = value;
         builder.Logging.ClearProviders().AddProvider(Log);
         if (dialer is not null) builder.Services.AddSingleton(dialer);
+        if (Clock is not null) builder.Services.AddSingleton(Clock);
 
         App = Application.Build(builder);
         Rows = NpgsqlDataSource.Create(ConnectionString);
@@ -90,7 +94,11 @@ public class TestHost : IAsyncLifetime
     }
 
     /// <summary>One round of the watchdog.</summary>
-    public async Task<int> EndOverdue() => (await Service<EndOverdueCalls>().RunOnce(TestContext.Current.CancellationToken)).Ended;
+    public async Task<int> EndOverdue()
+    {
+        var overdue = await Service<EndOverdueCalls>().RunOnce(TestContext.Current.CancellationToken);
+        return overdue.Ended + await overdue.Answered;
+    }
 
     /// <summary>Waits until no dial is out: what a PATCH triggered is recorded.</summary>
     public Task DialsRecorded() => Service<DialCalls>().WaitUntilFewerOut(1, TestContext.Current.CancellationToken);
@@ -127,4 +135,11 @@ public sealed class CapturedLog : ILoggerProvider, ILogger
     public void Dispose()
     {
     }
+}
+
+/// <summary>A clock whose alarms never ring: whatever a test holds back is not given up, however slow the machine is.</summary>
+internal sealed class NoAlarms : TimeProvider
+{
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        base.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 }

@@ -23,6 +23,7 @@ public static class ApplyProviderEvent
     {
         ArgumentNullException.ThrowIfNull(happened);
         ArgumentNullException.ThrowIfNull(timers);
+        if (happened.Outcome == CallOutcome.NoAnswer) await Failpoint.Hit(Failpoint.RetryDecision);
         return await connection.QuerySingleOrDefaultAsync<AppliedEvent>(ApplySql, new
         {
             organizationId,

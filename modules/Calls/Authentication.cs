@@ -51,7 +51,7 @@ public static class CallbackSignature
 
 /// <summary>One handler for the three schemes: each finds an organization by the hash of what was sent.</summary>
 internal sealed class OrganizationAuthentication(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder, NpgsqlDataSource database)
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder, RequestDatabase database)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
 {
     private const string Bearer = "Bearer ";
@@ -88,7 +88,7 @@ internal sealed class OrganizationAuthentication(
     {
         if (string.IsNullOrEmpty(secret)) return null;
         var hash = Organizations.Hash(secret);
-        await using var connection = await database.OpenConnectionAsync(Context.RequestAborted);
+        await using var connection = await database.OpenConnection(Context.RequestAborted);
         var (id, stored) = await connection.QuerySingleOrDefaultAsync<(Guid Id, byte[]? Hash)>(sql, new { hash });
         return stored is not null && CryptographicOperations.FixedTimeEquals(stored, hash) ? new(id) : null;
     }
@@ -102,7 +102,7 @@ internal sealed class OrganizationAuthentication(
             return null;
         }
 
-        await using var connection = await database.OpenConnectionAsync(Context.RequestAborted);
+        await using var connection = await database.OpenConnection(Context.RequestAborted);
         var (id, secret) = await connection.QuerySingleOrDefaultAsync<(Guid Id, byte[]? Secret)>(CallbackSecretSql, new { call });
         if (secret is null) return null;
         var expected = Encoding.ASCII.GetBytes(CallbackSignature.Of(secret, id, call, attempt));

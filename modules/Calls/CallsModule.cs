@@ -25,6 +25,7 @@ public static class CallsModule
     {
         ArgumentNullException.ThrowIfNull(builder);
         var settings = Settings.Of(builder);
+        Failpoint.Configure(builder);
         var connectionString = Database.ConnectionString(builder.Configuration);
         var services = builder.Services;
 
@@ -32,7 +33,8 @@ public static class CallsModule
         services.AddSingleton(_ => Database.ForRequests(connectionString));
         services.AddSingleton(_ => Database.ForScheduler(connectionString));
         services.AddSingleton<DueSignal>();
-        services.AddSingleton<DialPause>();
+        var pause = settings.Duration("Dialer:Pause", DialPause.Standard, TimeSpan.FromSeconds(1), DialPause.Longest);
+        services.AddSingleton(services => new DialPause(services.GetRequiredService<TimeProvider>(), pause));
         services.TryAddSingleton(TimeProvider.System);
 
         // The core alone: AddAuthentication would bring a key ring on disk, for cookies that there are none of.

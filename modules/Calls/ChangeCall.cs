@@ -39,7 +39,7 @@ internal static class ChangeCall
     }
 
     internal static async Task<Results<Ok<Call>, ValidationProblem, ProblemHttpResult>> Handle(
-        string id, CallChange.Request request, Caller caller, HttpContext context, NpgsqlDataSource database, CallTimers timers,
+        string id, CallChange.Request request, Caller caller, HttpContext context, RequestDatabase database, CallTimers timers,
         DueSignal due, DialNow dial, TimeProvider time)
     {
         if (!Guid.TryParseExact(id, "D", out var callId)) return Problems.IdIsNoUuid();
@@ -48,7 +48,7 @@ internal static class ChangeCall
         if (errors.Count > 0) return Problems.Invalid(errors);
 
         var claimedAt = time.GetTimestamp();
-        await using var connection = await database.OpenConnectionAsync(context.RequestAborted);
+        await using var connection = await database.OpenConnection(context.RequestAborted);
         await using var transaction = await connection.BeginTransactionAsync(context.RequestAborted);
         // The lock makes the rest of the transaction one step: neither a claim nor an event can come in between.
         var call = await connection.QuerySingleOrDefaultAsync<Row>(LockSql, new { id = callId, caller.OrganizationId });

@@ -1,21 +1,72 @@
+using System.Data;
 using Dapper;
 using Microsoft.Extensions.Configuration;
 using Npgsql;
 
 namespace CallOrchestration.Calls;
 
-/// <summary>The scheduler's own connections: webhooks and the API can neither starve it nor be starved by it.</summary>
-public sealed class SchedulerDatabase(NpgsqlDataSource source) : IAsyncDisposable
+/// <summary>
+/// A pool of connections, with a turn for each. The driver's limit for opening one counts the wait for a place in its pool too: after an
+/// outage those who have waited long would get a place with no time left to connect, fail, and leave the same to the next, for as long as
+/// new ones keep coming.
+/// </summary>
+public abstract class ConnectionPool : IAsyncDisposable
 {
-    /// <summary>Opens a connection of the scheduler's pool.</summary>
-    public ValueTask<NpgsqlConnection> OpenConnection(CancellationToken cancellation) => source.OpenConnectionAsync(cancellation);
+    // As long as the opening itself may take.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+
+    private readonly NpgsqlDataSource source;
+    private readonly SemaphoreSlim turns;
+
+    private protected ConnectionPool(NpgsqlDataSource source)
+    {
+        this.source = source;
+        turns = new(new NpgsqlConnectionStringBuilder(source.ConnectionString).MaxPoolSize);
+    }
+
+    /// <summary>Opens a connection; to close it gives the turn to the next.</summary>
+    /// <exception cref="NpgsqlException">There is no connection to be had within 5 s, or none is given back within 5 s.</exception>
+    public async ValueTask<NpgsqlConnection> OpenConnection(CancellationToken cancellation)
+    {
+        if (!await turns.WaitAsync(LongestWait, cancellation)) throw new NpgsqlException("All connections of the pool are in use.");
+        var connection = source.CreateConnection();
+        try
+        {
+            await connection.OpenAsync(cancellation);
+            connection.StateChange += (_, change) =>
+            {
+                if (change.OriginalState == ConnectionState.Open) turns.Release();
+            };
+            return connection;
+        }
+        catch
+        {
+            turns.Release();
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
 
     /// <summary>After an error that says that the server only reads, as a former primary does after a failover: the next connection is a new one.</summary>
-    public void LeaveReadOnlyServer(Exception error) => Database.LeaveReadOnlyServer(source, error);
+    public void LeaveReadOnlyServer(Exception error)
+    {
+        // The driver does not count 25006 as broken: the pool would hand out the same read-only connections for ever.
+        if (error is PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction }) source.Clear();
+    }
 
     /// <inheritdoc />
-    public ValueTask DisposeAsync() => source.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        return source.DisposeAsync();
+    }
 }
+
+/// <summary>Connections for the API and the webhooks.</summary>
+public sealed class RequestDatabase(NpgsqlDataSource source) : ConnectionPool(source);
+
+/// <summary>The scheduler's own connections: webhooks and the API can neither starve it nor be starved by it.</summary>
+public sealed class SchedulerDatabase(NpgsqlDataSource source) : ConnectionPool(source);
 
 /// <summary>How this program connects to PostgreSQL.</summary>
 public static class Database
@@ -57,17 +108,12 @@ public static class Database
     }
 
     /// <summary>Connections for the API and the webhooks.</summary>
-    public static NpgsqlDataSource ForRequests(string connectionString) => Source(connectionString, "call-orchestration", ServerLimits, WebConnections);
+    public static RequestDatabase ForRequests(string connectionString) =>
+        new(Source(connectionString, "call-orchestration", ServerLimits, WebConnections));
 
     /// <summary>Connections for the scheduler, the watchdog and the record of dials.</summary>
     public static SchedulerDatabase ForScheduler(string connectionString) =>
         new(Source(connectionString, "call-orchestration scheduler", ServerLimits + ByIndexOnly, SchedulerConnections));
-
-    // The driver does not count 25006 as broken: the pool would hand out the same read-only connections for ever.
-    internal static void LeaveReadOnlyServer(NpgsqlDataSource source, Exception error)
-    {
-        if (error is PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction }) source.Clear();
-    }
 
     private static NpgsqlDataSource Source(string connectionString, string name, string limits, int connections)
     {

@@ -7,7 +7,7 @@ public sealed class DialPauseTests
     [Fact]
     public void Five_failures_in_a_row_pause_dialling_and_it_goes_on_by_itself()
     {
-        var pause = new DialPause(clock);
+        var pause = new DialPause(clock, DialPause.Standard);
         for (var failure = 1; failure < DialPause.FailuresToPause; failure++) pause.Fails("500", null);
         pause.Now.ShouldBeNull();
 
@@ -23,7 +23,7 @@ public sealed class DialPauseTests
     [Fact]
     public void A_probe_that_fails_pauses_again()
     {
-        var pause = new DialPause(clock);
+        var pause = new DialPause(clock, DialPause.Standard);
         for (var failure = 0; failure < DialPause.FailuresToPause; failure++) pause.Fails("500", null);
         clock.Pass(TimeSpan.FromSeconds(30));
 
@@ -35,7 +35,7 @@ public sealed class DialPauseTests
     [Fact]
     public void A_success_in_between_starts_the_count_again()
     {
-        var pause = new DialPause(clock);
+        var pause = new DialPause(clock, DialPause.Standard);
         for (var failure = 0; failure < 20; failure++)
         {
             pause.Fails("500", null);
@@ -51,7 +51,7 @@ public sealed class DialPauseTests
     [InlineData(3600, 300)]
     public void The_pause_is_as_long_as_the_provider_asks_within_bounds(int asked, int seconds)
     {
-        var pause = new DialPause(clock);
+        var pause = new DialPause(clock, DialPause.Standard);
         for (var failure = 0; failure < DialPause.FailuresToPause; failure++) pause.Fails("429", TimeSpan.FromSeconds(asked));
 
         (pause.Now!.Value.Until - clock.GetUtcNow()).ShouldBe(TimeSpan.FromSeconds(seconds));

@@ -4,13 +4,18 @@ namespace CallOrchestration.Calls;
 /// The circuit of the provider's account on this host: after several failures in a row no call is claimed for a while, then one as a
 /// probe; when that goes through all goes on. <c>/health/ready</c> and the summary say why.
 /// </summary>
-public sealed class DialPause(TimeProvider time)
+/// <param name="time">Of this host.</param>
+/// <param name="shortest">How long it stays open where the provider names no longer time.</param>
+public sealed class DialPause(TimeProvider time, TimeSpan shortest)
 {
     /// <summary>Failures in a row that open the circuit.</summary>
     public const int FailuresToPause = 5;
 
-    private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
+    /// <summary>How long the circuit stays open, unless a setting or the provider says otherwise.</summary>
+    public static readonly TimeSpan Standard = TimeSpan.FromSeconds(30);
+
+    /// <summary>The longest that it stays open, whatever the provider says.</summary>
+    public static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
 
     private readonly Lock gate = new();
     private int failures;
@@ -50,7 +55,7 @@ public sealed class DialPause(TimeProvider time)
         {
             failures++;
             reason = why;
-            until = time.GetUtcNow() + TimeSpan.FromTicks(Math.Clamp((wait ?? Shortest).Ticks, Shortest.Ticks, Longest.Ticks));
+            until = time.GetUtcNow() + TimeSpan.FromTicks(Math.Clamp((wait ?? shortest).Ticks, shortest.Ticks, Longest.Ticks));
         }
     }
 }

@@ -40,14 +40,14 @@ public static partial class InsertCall
 
     /// <summary>Inserts the call and answers: 201, 400 for a bad key, 422 for a key that came with another body.</summary>
     public static async Task<Results<Created<Call>, ValidationProblem, ProblemHttpResult>> Run(
-        NewCall request, Caller caller, HttpContext context, NpgsqlDataSource database, DueSignal due)
+        NewCall request, Caller caller, HttpContext context, RequestDatabase database, DueSignal due)
     {
         string? key = context.Request.Headers[IdempotencyKey];
         if (context.Request.Headers.ContainsKey(IdempotencyKey) && !IsKey(key))
             return Problems.Invalid(IdempotencyKey, $"must be 1 to {IdempotencyKeyLength} printable ASCII characters");
 
         var hash = key is null ? null : HashOf(context.Request.Path, request);
-        await using var connection = await database.OpenConnectionAsync(context.RequestAborted);
+        await using var connection = await database.OpenConnection(context.RequestAborted);
         var inserted = await connection.QuerySingleOrDefaultAsync<Call>(InsertSql, new
         {
             id = Guid.CreateVersion7(),

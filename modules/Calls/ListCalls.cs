@@ -30,7 +30,7 @@ internal static class ListCalls
     internal sealed record Page(IReadOnlyList<Call> Items, string? NextCursor);
 
     internal static async Task<Results<Ok<Page>, ValidationProblem>> Handle(
-        Caller caller, HttpContext context, NpgsqlDataSource database, CancellationToken cancellation)
+        Caller caller, HttpContext context, RequestDatabase database, CancellationToken cancellation)
     {
         var errors = new Dictionary<string, string[]>();
         var parameters = new DynamicParameters(new { caller.OrganizationId });
@@ -69,7 +69,7 @@ internal static class ListCalls
         sql.Append('\n').Append(NewestFirstSql);
         // One more than asked tells whether there is a next page.
         parameters.Add("rows", limit + 1);
-        await using var connection = await database.OpenConnectionAsync(cancellation);
+        await using var connection = await database.OpenConnection(cancellation);
         var calls = (await connection.QueryAsync<Call>(new CommandDefinition(sql.ToString(), parameters, cancellationToken: cancellation))).AsList();
         if (calls.Count <= limit) return TypedResults.Ok(new Page(calls, null));
         calls.RemoveAt(limit);

@@ -40,7 +40,7 @@ public static class Problems
 /// Whatever a handler throws, as a problem: what the framework found wrong with the request keeps its status; a database that is away
 /// is 503, since the same request will do later; everything else is ours, 500.
 /// </summary>
-internal sealed partial class ProblemHandler(IProblemDetailsService problems, NpgsqlDataSource database, ILogger<ProblemHandler> logger) : IExceptionHandler
+internal sealed partial class ProblemHandler(IProblemDetailsService problems, RequestDatabase database, ILogger<ProblemHandler> logger) : IExceptionHandler
 {
     private const int RetryAfterSeconds = 2;
     private const string NotValid = "The request is not valid.";
@@ -92,7 +92,7 @@ internal sealed partial class ProblemHandler(IProblemDetailsService problems, Np
 
     private ProblemDetails Unavailable(HttpContext context, NpgsqlException error)
     {
-        Database.LeaveReadOnlyServer(database, error);
+        database.LeaveReadOnlyServer(error);
         logger.LogWarning("The database is away ({SqlState}); answered 503.", error.SqlState ?? error.GetType().Name);
         context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         return new() { Status = StatusCodes.Status503ServiceUnavailable, Detail = "The database is away for the moment; the same request will do later." };

@@ -48,10 +48,10 @@ internal static class ReadCall
         [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? Details);
 
     internal static async Task<Results<Ok<CallWithHistory>, ProblemHttpResult, StatusCodeHttpResult>> Handle(
-        string id, Caller caller, HttpContext context, NpgsqlDataSource database, CancellationToken cancellation)
+        string id, Caller caller, HttpContext context, RequestDatabase database, CancellationToken cancellation)
     {
         if (!Guid.TryParseExact(id, "D", out var callId)) return Problems.IdIsNoUuid();
-        await using var connection = await database.OpenConnectionAsync(cancellation);
+        await using var connection = await database.OpenConnection(cancellation);
         var call = await connection.QuerySingleOrDefaultAsync<CallWithHistory>(
             new CommandDefinition(ReadSql, new { id = callId, caller.OrganizationId }, cancellationToken: cancellation));
         if (call is null) return Problems.NoSuchCall();

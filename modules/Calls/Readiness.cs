@@ -8,10 +8,10 @@ public static class Readiness
 {
     /// <summary>Inserts an organization and a call, reads the call back, and leaves nothing behind.</summary>
     /// <exception cref="NpgsqlException">The database is away or refuses the rows.</exception>
-    public static async Task Prove(NpgsqlDataSource database, CancellationToken cancellation)
+    public static async Task Prove(RequestDatabase database, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(database);
-        await using var connection = await database.OpenConnectionAsync(cancellation);
+        await using var connection = await database.OpenConnection(cancellation);
         // Never committed: the rollback comes with the end of the block, whatever happens in it.
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         var row = new { organizationId = Guid.CreateVersion7(), callId = Guid.CreateVersion7(), hash = Guid.NewGuid().ToByteArray().Concat(Guid.NewGuid().ToByteArray()).ToArray() };

@@ -47,9 +47,9 @@ internal static class SummarizeCalls
         public long RetriesWaiting { get; init; }
     }
 
-    internal static async Task<Ok<Summary>> Handle(Caller caller, NpgsqlDataSource database, DialPause pause, CancellationToken cancellation)
+    internal static async Task<Ok<Summary>> Handle(Caller caller, RequestDatabase database, DialPause pause, CancellationToken cancellation)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellation);
+        await using var connection = await database.OpenConnection(cancellation);
         // One transaction with one snapshot: the counts and the schedule speak of the same moment.
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellation);
         var counts = (await connection.QueryAsync<(string Status, string? Outcome, long Calls)>(CountsSql, caller)).AsList();

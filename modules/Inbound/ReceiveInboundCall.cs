@@ -27,7 +27,7 @@ internal static class ReceiveInboundCall
     internal sealed record Response(Guid? CallId, string? Status);
 
     internal static async Task<Results<Ok<Response>, Ok, ValidationProblem>> Handle(
-        Caller caller, HttpContext context, NpgsqlDataSource database, CallTimers timers)
+        Caller caller, HttpContext context, RequestDatabase database, CallTimers timers)
     {
         var request = await ProviderRequest.Read(context);
         var happened = Understand(request) with { FromApplet = true };
@@ -38,11 +38,13 @@ internal static class ReceiveInboundCall
             return Problems.Invalid("CallSid", "is missing");
         }
 
-        await using var connection = await database.OpenConnectionAsync(context.RequestAborted);
+        await Failpoint.Hit(Failpoint.BeforeWebhookCommit);
+        await using var connection = await database.OpenConnection(context.RequestAborted);
         var applied = await ApplyProviderEvent.Run(connection, caller.OrganizationId, happened, timers);
         // Somebody else's outbound call passes the same flow. Its caller must not take the wrong branch because we do not know it.
         if (applied is null && IsOutbound(request)) return TypedResults.Ok(new Response(null, null));
         applied ??= await Begin(connection, caller, happened, timers);
+        await Failpoint.Hit(Failpoint.AfterWebhookCommit);
         return TypedResults.Ok(new Response(applied.Id, applied.Status));
     }
 

@@ -126,6 +126,7 @@ public sealed class DialCalls : BackgroundService
         try
         {
             if (stopping.IsCancellationRequested) return DialRecord.GivenBack;
+            await Failpoint.Hit(Failpoint.BeforeSend);
             // The last look before the request leaves: a host that was frozen wakes up here, and its call may have ended meanwhile.
             if (time.GetElapsedTime(call.ClaimedAt) > sendWithin) return new DialResult.NotSent("the host was too slow to dial", TimeSpan.Zero);
             using var limit = new CancellationTokenSource(dialTimeout, time);
@@ -133,7 +134,9 @@ public sealed class DialCalls : BackgroundService
             var request = new DialRequest(
                 call.Id, call.OrganizationId, call.Attempt, call.FromNumber, call.ToNumber, call.ExoPhone, signature, call.Connect);
             // WaitAsync besides the token: a dialler that does not heed it must not hold the line for ever.
-            return await dialer.Dial(request, limit.Token).WaitAsync(dialTimeout + TimeSpan.FromSeconds(1), time);
+            var result = await dialer.Dial(request, limit.Token).WaitAsync(dialTimeout + TimeSpan.FromSeconds(1), time);
+            await Failpoint.Hit(Failpoint.AfterResponse);
+            return result;
         }
         catch (Exception error)
         {

@@ -9,28 +9,29 @@ using System.Xml.Linq;
 
 namespace CallOrchestration.Outbound;
 
-/// <summary>One account of Exotel's API over HTTP, within its limit of 200 requests a minute, which dials and look-ups share.</summary>
+/// <summary>One account of Exotel's API over HTTP, within its limit of requests a minute, which dials and look-ups share.</summary>
 internal sealed class ExotelClient : IDisposable
 {
-    private const int RequestsAMinute = 200;
-
-    // Look-ups leave this many for dials, which somebody waits for.
-    private const int KeptForDials = 50;
+    // Look-ups leave this part of the limit for dials, which somebody waits for.
+    private const int KeptForDials = 4;
 
     private const int AnswerBytes = 1024 * 1024;
 
     private readonly HttpClient http;
     private readonly string account;
-    private readonly SlidingWindowRateLimiter limit = new(new()
-    {
-        PermitLimit = RequestsAMinute,
-        Window = TimeSpan.FromMinutes(1),
-        SegmentsPerWindow = 12,
-        QueueLimit = 0,
-    });
+    private readonly int requestsPerMinute;
+    private readonly SlidingWindowRateLimiter limit;
 
     public ExotelClient(ExotelSettings settings)
     {
+        requestsPerMinute = settings.RequestsPerMinute;
+        limit = new(new()
+        {
+            PermitLimit = requestsPerMinute,
+            Window = TimeSpan.FromMinutes(1),
+            SegmentsPerWindow = 12,
+            QueueLimit = 0,
+        });
         account = $"/v1/Accounts/{Uri.EscapeDataString(settings.AccountSid)}/";
         // No connection is used twice: where a kept one breaks under a request, the framework decides for itself whether to send it
         // again, and here nothing but the caller may. No redirect is followed, for it would be a second request too.
@@ -63,7 +64,7 @@ internal sealed class ExotelClient : IDisposable
     /// <summary>The same for a look-up, which yields to dials.</summary>
     public bool AcquireForLookUp()
     {
-        if (Room <= KeptForDials) return false;
+        if (Room <= requestsPerMinute / KeptForDials) return false;
         using var lease = limit.AttemptAcquire();
         return lease.IsAcquired;
     }
@@ -72,7 +73,9 @@ internal sealed class ExotelClient : IDisposable
     public async Task<ExotelAnswer> Send(HttpMethod method, string path, HttpContent? form, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(method, account + path) { Content = form };
-        using var response = await http.SendAsync(request, cancellation);
+        // The body apart from the headers: with the headers the provider has told that it has the request, and nothing more is known yet.
+        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+        await Failpoint.Hit(Failpoint.AfterSend);
         return new(response.StatusCode, response.Headers.RetryAfter, ExotelAnswer.Parse(await response.Content.ReadAsStringAsync(cancellation)));
     }
 

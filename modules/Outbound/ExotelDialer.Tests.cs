@@ -75,7 +75,8 @@ public sealed class ExotelDialerTests(TestPostgres postgres, ExotelDialerTests.A
         var id = await acme.CreateOutbound($"+91990000{script}");
         await host.Trigger();
         await account.Exotel.Quiet();
-        for (var round = 0; round < 3 && (await acme.Read(id)) is { Outcome: null } call; round++)
+        // Five times at the most the provider is asked, and then the call is given up.
+        for (var round = 0; round < 6 && (await acme.Read(id)) is { Outcome: null } call; round++)
         {
             if (call.CallStatus == CallStatus.Pending) await acme.Patch(id, new { next_action_at = DateTimeOffset.UtcNow.AddMinutes(-1) });
             else await TimeIsUp(host, id);
@@ -140,7 +141,7 @@ public sealed class ExotelDialerTests(TestPostgres postgres, ExotelDialerTests.A
     [Fact]
     public void Look_ups_share_the_limit_of_requests_and_yield_to_dials()
     {
-        using var exotel = new ExotelClient(new(new("http://127.0.0.1:9"), "demo", "key", "token", null, new("http://127.0.0.1:9"), new("http://127.0.0.1:9", null, null)));
+        using var exotel = new ExotelClient(new(new("http://127.0.0.1:9"), "demo", "key", "token", null, new("http://127.0.0.1:9"), new("http://127.0.0.1:9", null, null), 200));
         var dials = 0;
         for (; dials < 150; dials++) exotel.Acquire().IsAcquired.ShouldBeTrue();
         exotel.AcquireForLookUp().ShouldBeFalse("what is left is for dials");

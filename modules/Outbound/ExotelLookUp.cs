@@ -55,9 +55,9 @@ internal sealed class ExotelLookUp(ExotelClient exotel)
         var unnamed = outbound.Where(call => string.IsNullOrEmpty(ExotelAnswer.Text(call, "CustomField")) && ExotelAnswer.Text(call, "Sid") is not null).ToList();
         var taken = await request.SidsOfOthers([.. unnamed.Select(call => ExotelAnswer.Text(call, "Sid")!)]);
         var left = unnamed.Where(call => !taken.Contains(ExotelAnswer.Text(call, "Sid")!)).ToList();
-        return named.Count == 0 && left.Count == 1 && !request.OthersAreLost
-            ? Told(left[0])
-            : new LookUpResult.Nothing(left.Count == 0 ? "the provider knows no such call" : "more than one call could be it");
+        if (named.Count == 0 && left.Count == 1 && !request.OthersAreLost) return Told(left[0]);
+        // The list leaves out calls that are still going on: one that is not there yet may come.
+        return left.Count == 0 ? new LookUpResult.Later("the provider lists no such call") : new LookUpResult.Nothing("more than one call could be it");
     }
 
     private static LookUpResult Told(JsonObject call)

@@ -39,6 +39,7 @@ public sealed class ExotelSettingsTests
     [InlineData("ConnectTo", "+918047110009")] // beside FlowUrl
     [InlineData("ConnectTo", "0804711")]
     [InlineData("StreamUrl", "https://bots.example.com")]
+    [InlineData("RequestsPerMinute", "0")]
     [InlineData("AcountSid", "misspelt")]
     public void A_setting_that_makes_no_sense_stops_the_host_with_its_name_and_no_secret(string name, string value)
     {

@@ -8,14 +8,15 @@ namespace CallOrchestration.Outbound;
 /// <param name="CallerId">The ExoPhone that calls, E.164; null: each organization's own.</param>
 /// <param name="PublicUrl">Where the provider reaches our webhooks.</param>
 /// <param name="Connect">What a customer who answers is connected with, where the call itself says nothing else.</param>
+/// <param name="RequestsPerMinute">What the account allows, dials and look-ups together; 200 unless Exotel has raised it.</param>
 internal sealed record ExotelSettings(
-    Uri BaseUrl, string AccountSid, string ApiKey, string ApiToken, string? CallerId, Uri PublicUrl, CallConnection Connect)
+    Uri BaseUrl, string AccountSid, string ApiKey, string ApiToken, string? CallerId, Uri PublicUrl, CallConnection Connect, int RequestsPerMinute)
 {
     private const string Section = "Dialer:Exotel";
 
     /// <summary>Every setting of the account.</summary>
     public static IEnumerable<string> Names { get; } =
-        ((string[])["BaseUrl", "AccountSid", "ApiKey", "ApiToken", "CallerId", "PublicUrl", "FlowUrl", "StreamUrl", "ConnectTo"]).Select(name => $"{Section}:{name}");
+        ((string[])["BaseUrl", "AccountSid", "ApiKey", "ApiToken", "CallerId", "PublicUrl", "FlowUrl", "StreamUrl", "ConnectTo", "RequestsPerMinute"]).Select(name => $"{Section}:{name}");
 
     /// <exception cref="SettingException">One is missing or makes no sense, or two contradict each other.</exception>
     public static ExotelSettings From(Settings settings)
@@ -39,7 +40,8 @@ internal sealed record ExotelSettings(
             Number(settings, "CallerId"),
             Url(settings, "PublicUrl", "http", "https")
                 ?? throw Missing("PublicUrl", "the address at which Exotel reaches this host's webhooks, such as https://calls.example.com"),
-            connect);
+            connect,
+            settings.Count($"{Section}:RequestsPerMinute", 200, 1, 100_000));
     }
 
     private static string Required(Settings settings, string name) =>

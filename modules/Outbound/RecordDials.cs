@@ -55,8 +55,9 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
                 await Write(records, again: failures > 0);
                 return;
             }
-            catch (NpgsqlException error) when (DatabaseAway.Is(error))
+            catch (Exception error) when (error is not NpgsqlException wrong || DatabaseAway.Is(wrong))
             {
+                // Not the database's errors alone: whatever it was, what became of these dials must be written down, and this loop go on.
                 failures++;
                 database.LeaveReadOnlyServer(error);
                 if (records.All(record => time.GetElapsedTime(record.Call.ClaimedAt) > timers.AnswerTimeout))
@@ -65,7 +66,7 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
                     return;
                 }
 
-                logger.LogWarning("The results of {Count} dials wait for the database ({Error}).", records.Count, error.SqlState ?? error.GetType().Name);
+                logger.LogWarning("The results of {Count} dials are not written down yet ({Error}).", records.Count, DatabaseAway.Reason(error));
                 await Task.Delay(Backoff.After(failures), time);
             }
             catch (PostgresException error)
@@ -86,6 +87,7 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
 
     private async Task Write(IReadOnlyList<DialRecord> records, bool again)
     {
+        await Failpoint.Hit(Failpoint.BeforeRecord);
         await using var connection = await database.OpenConnection(CancellationToken.None);
         await using var command = new NpgsqlCommand(RecordSql, connection)
         {
@@ -102,7 +104,9 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
             },
         };
         DateTime? earliest = null;
-        await using (var reader = await command.ExecuteReaderAsync(CancellationToken.None))
+        var writing = command.ExecuteReaderAsync(CancellationToken.None);
+        await Failpoint.Hit(Failpoint.DuringRecord);
+        await using (var reader = await writing)
         {
             while (await reader.ReadAsync(CancellationToken.None))
             {
@@ -111,6 +115,7 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
             }
         }
 
+        await Failpoint.Hit(Failpoint.AfterRecord);
         due.Nudge(earliest);
     }
 

@@ -24,7 +24,7 @@ internal static class ReceiveProviderEvent
         .ProducesProblem(StatusCodes.Status404NotFound);
 
     internal static async Task<Results<Ok<AppliedEvent>, Ok, ValidationProblem, ProblemHttpResult>> Handle(
-        Caller caller, HttpContext context, NpgsqlDataSource database, CallTimers timers, DueSignal due)
+        Caller caller, HttpContext context, RequestDatabase database, CallTimers timers, DueSignal due)
     {
         var query = context.Request.Query;
         var (callId, attempt) = (caller.SignedCallId, caller.SignedAttempt);
@@ -51,8 +51,10 @@ internal static class ReceiveProviderEvent
             return Problems.Invalid("CallSid", "is missing, and nothing else names the call");
         }
 
-        await using var connection = await database.OpenConnectionAsync(context.RequestAborted);
+        await Failpoint.Hit(Failpoint.BeforeWebhookCommit);
+        await using var connection = await database.OpenConnection(context.RequestAborted);
         var applied = await ApplyProviderEvent.Run(connection, caller.OrganizationId, happened, timers);
+        await Failpoint.Hit(Failpoint.AfterWebhookCommit);
         if (applied is null) return Problems.NoSuchCall();
         if (applied is { Applied: true, Status: CallStatus.Pending }) due.Nudge(applied.NextActionAt);
         return TypedResults.Ok(applied);

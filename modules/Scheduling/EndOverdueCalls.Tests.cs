@@ -1,3 +1,5 @@
+using CallOrchestration.Outbound;
+using CallOrchestration.Outbound.Tests;
 using CallOrchestration.Tests;
 using Npgsql;
 
@@ -37,6 +39,36 @@ public sealed class EndOverdueCallsTests(TestPostgres postgres, TestHost host) :
         (await acme.Read(id)).Outcome.ShouldBe(CallOutcome.Unknown);
         (await acme.Passthru(("CallSid", "endless"), ("CallType", "completed"))).CallStatus.ShouldBe(CallStatus.Completed);
         (await acme.Read(id)).Outcome.ShouldBe(CallOutcome.Unknown, "what has ended stays as it ended");
+    }
+
+    [Fact]
+    public async Task A_provider_that_does_not_answer_holds_up_the_end_of_no_other_call()
+    {
+        var answers = new TaskCompletionSource<LookUpResult>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var dialer = new TestDialer { Record = _ => answers.Task };
+        await using var own = new TestHost(postgres, null, dialer) { Clock = new NoAlarms() };
+        await own.InitializeAsync();
+        var acme = await own.AddOrganization();
+        var ids = new List<Guid>();
+        for (var call = 0; call < 10; call++) ids.Add((await acme.Passthru(("CallSid", $"silent-{call}"))).Id);
+        foreach (var id in ids) await ExotelDialerTests.TimeIsUp(own, id);
+        var watchdog = own.Service<EndOverdueCalls>();
+
+        var asking = await watchdog.RunOnce(TestContext.Current.CancellationToken);
+        (asking.Asked, asking.Full).ShouldBe((8, true), "so many questions at once, and two calls wait");
+        var givenUp = (await acme.Passthru(("CallSid", "given-up"))).Id;
+        await using (var connection = await own.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken))
+            await connection.ExecuteAsync("update calls set next_action_at = now(), look_ups = 5 where id = @givenUp", new { givenUp });
+        var ending = await watchdog.RunOnce(TestContext.Current.CancellationToken);
+
+        (ending.Asked, ending.Ended).ShouldBe((0, 1));
+        (await acme.Read(givenUp)).Outcome.ShouldBe(CallOutcome.Unknown);
+        var room = watchdog.WaitForRoom(TestContext.Current.CancellationToken);
+        room.IsCompleted.ShouldBeFalse();
+        answers.SetResult(new LookUpResult.Nothing("nobody knows"));
+        await room;
+        (await asking.Answered).ShouldBe(8);
+        (await watchdog.RunOnce(TestContext.Current.CancellationToken)).Asked.ShouldBe(2);
     }
 
     [Fact]

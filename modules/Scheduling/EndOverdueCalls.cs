@@ -12,21 +12,24 @@ namespace CallOrchestration.Scheduling;
 /// </summary>
 internal sealed class EndOverdueCalls(
     SchedulerDatabase database, SchedulerSettings settings, IDialer dialer, CallTimers timers, DueSignal due, TimeProvider time,
-    ILogger<EndOverdueCalls> logger)
+    ILogger<EndOverdueCalls> logger) : IDisposable
 {
-    // Exotel's details settle about two minutes after a call; with the time between two questions that is covered twice.
+    // Exotel's details settle about two minutes after a call; with a minute between two questions that is covered twice.
     private const int MostLookUps = 5;
-    private const int AtOnce = 8;
-    private static readonly TimeSpan BetweenLookUps = TimeSpan.FromMinutes(1);
+    private const int MostAtOnce = 8;
     private static readonly TimeSpan LongestLookUp = TimeSpan.FromSeconds(10);
 
     // Two calls to one number within this time could be taken for each other.
     private static readonly TimeSpan Near = TimeSpan.FromMinutes(5);
 
+    // A provider that answers slowly, or not at all, holds up its own answers and no other call's end.
+    private readonly SemaphoreSlim questions = new(MostAtOnce);
+
     /// <param name="Ended">How many calls were ended as unknown.</param>
-    /// <param name="Asked">How many calls the provider was asked about.</param>
-    /// <param name="Full">A batch was full, so there may be more at once.</param>
-    internal sealed record Overdue(int Ended, int Asked, bool Full);
+    /// <param name="Asked">How many calls the provider is asked about.</param>
+    /// <param name="Full">There may be more at once.</param>
+    /// <param name="Answered">Ends when each answer has had its effect; how many calls it ended as unknown.</param>
+    internal sealed record Overdue(int Ended, int Asked, bool Full, Task<int> Answered);
 
     private sealed record Silent
     {
@@ -39,46 +42,60 @@ internal sealed class EndOverdueCalls(
         public int Revision { get; init; }
     }
 
-    /// <summary>One batch of overdue calls: asks about those that can be asked about, ends the others.</summary>
+    /// <inheritdoc />
+    public void Dispose() => questions.Dispose();
+
+    /// <summary>One batch of overdue calls: ends those that nobody can be asked about any more, and asks about others. Not to be called twice at once.</summary>
     public async Task<Overdue> RunOnce(CancellationToken cancellation)
     {
         IReadOnlyList<Silent> silent = [];
-        int ended;
-        await using (var connection = await database.OpenConnection(cancellation))
-        {
-            // The question is written down before it is asked, with a new time: another host does not ask too, and a crash loses nothing.
-            if (dialer.KeepsRecord)
-                silent = (await connection.QueryAsync<Silent>(AskSql, new { limit = settings.BatchSize, most = MostLookUps, wait = BetweenLookUps })).AsList();
-            ended = await connection.ExecuteAsync(EndSql, new { limit = settings.BatchSize, asked = dialer.KeepsRecord ? MostLookUps : 0 });
-        }
-
-        var unknown = 0;
-        await Parallel.ForEachAsync(silent, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation }, async (call, token) =>
-        {
-            if (await Ask(call, token)) Interlocked.Increment(ref unknown);
-        });
-        return new(ended + unknown, silent.Count, ended == settings.BatchSize || silent.Count == settings.BatchSize);
+        var room = Math.Min(questions.CurrentCount, settings.BatchSize);
+        await using var connection = await database.OpenConnection(cancellation);
+        var ended = await connection.ExecuteAsync(EndSql, new { limit = settings.BatchSize, asked = dialer.KeepsRecord ? MostLookUps : 0 });
+        // The question is written down before it is asked, with a new time: another host does not ask too, and a crash loses nothing.
+        if (dialer.KeepsRecord && room > 0)
+            silent = (await connection.QueryAsync<Silent>(AskSql, new { limit = room, most = MostLookUps, wait = settings.LookUpInterval })).AsList();
+        foreach (var _ in silent) questions.Wait(0, CancellationToken.None);
+        return new(ended, silent.Count, ended == settings.BatchSize || silent.Count == room, Answers(silent, cancellation));
     }
+
+    /// <summary>Waits until another question can be asked.</summary>
+    public async Task WaitForRoom(CancellationToken cancellation)
+    {
+        await questions.WaitAsync(cancellation);
+        questions.Release();
+    }
+
+    private async Task<int> Answers(IReadOnlyList<Silent> silent, CancellationToken cancellation) =>
+        (await Task.WhenAll(silent.Select(call => Ask(call, cancellation)))).Count(unknown => unknown);
 
     // True where the call was ended as unknown.
     private async Task<bool> Ask(Silent call, CancellationToken cancellation)
     {
         using var limit = new CancellationTokenSource(LongestLookUp, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-        LookUpResult result;
         try
         {
-            result = await dialer.LookUp(
+            await Failpoint.Hit(Failpoint.InWatchdog);
+            var result = await dialer.LookUp(
                 new(call.Id, call.ToNumber ?? "", call.ProviderCallId, call.StartedAt, sids => SidsOfOthers(call, sids), await OthersAreLost(call)), either.Token);
+            return await Apply(call, result);
         }
-        catch (Exception error) when (!cancellation.IsCancellationRequested)
+        catch (Exception error)
         {
-            // It will be asked again; no message, for it may quote a number.
-            logger.LogWarning("The provider could not be asked about call {CallId}: {Error}", call.Id, error.GetType().Name);
+            // It will be asked again, by this host or another; no message, for it may quote a number.
+            if (!cancellation.IsCancellationRequested) logger.LogWarning("The provider could not be asked about call {CallId}: {Error}", call.Id, error.GetType().Name);
             return false;
         }
+        finally
+        {
+            questions.Release();
+        }
+    }
 
-        await using var connection = await database.OpenConnection(cancellation);
+    private async Task<bool> Apply(Silent call, LookUpResult result)
+    {
+        await using var connection = await database.OpenConnection(CancellationToken.None);
         switch (result)
         {
             case LookUpResult.Told told:

@@ -76,6 +76,7 @@ internal sealed class WatchdogLoop(
 
     protected override async Task RunAndSleep(CancellationToken cancellation)
     {
-        if (!(await end.RunOnce(cancellation)).Full) await Task.Delay(settings.Interval, time, cancellation);
+        if ((await end.RunOnce(cancellation)).Full) await end.WaitForRoom(cancellation).WaitAsync(settings.Interval, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        else await Task.Delay(settings.Interval, time, cancellation);
     }
 }

@@ -17,7 +17,8 @@ public static class SchedulingModule
         var settings = Settings.Of(builder);
         builder.Services.AddSingleton(new SchedulerSettings(
             settings.Duration("Scheduler:Interval", TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1)),
-            settings.Count("Scheduler:BatchSize", 200, 1, 5000)));
+            settings.Count("Scheduler:BatchSize", 200, 1, 5000),
+            settings.Duration("Watchdog:LookUpInterval", TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1), TimeSpan.FromHours(1))));
         builder.Services.AddSingleton<TriggerDueCalls>();
         builder.Services.AddSingleton<EndOverdueCalls>();
         if (!settings.Switch("Scheduler:Enabled", true)) return;
@@ -28,4 +29,5 @@ public static class SchedulingModule
 
 /// <param name="Interval">The longest that a loop sleeps.</param>
 /// <param name="BatchSize">The most calls claimed, or ended, in one statement.</param>
-internal sealed record SchedulerSettings(TimeSpan Interval, int BatchSize);
+/// <param name="LookUpInterval">Between two questions to the provider about a call that nobody told the end of.</param>
+internal sealed record SchedulerSettings(TimeSpan Interval, int BatchSize, TimeSpan LookUpInterval);

@@ -34,6 +34,7 @@ internal sealed class TriggerDueCalls(
         await using var connection = await database.OpenConnection(cancellation);
         await SettleClaims(connection);
         var claimed = await Claim(connection, limit);
+        if (claimed.Count > 0) await Failpoint.Hit(Failpoint.AfterClaim);
         return new(claimed.Count, Full: claimed.Count == limit, Held: false, dial.Start(claimed));
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Sockets;
 using CallOrchestration.Simulator.Host;
 using CallOrchestration.Simulator.Provider;
@@ -14,7 +15,7 @@ internal sealed class BothSides : IAsyncDisposable
     private readonly TemporaryDirectory _directory = new();
     private readonly string _ledger;
     private ExotelServer _exotel = null!;
-    private StartedHost? _host;
+    private HostProcess? _host;
 
     private BothSides(LifecycleOptions options) =>
         (Options, _ledger) = (options, options.Exotel!.Ledger?.FullName ?? _directory.In("ledger.jsonl"));
@@ -93,8 +94,8 @@ internal sealed class BothSides : IAsyncDisposable
     private async Task Start(IAnsiConsole screen, CancellationToken cancellation)
     {
         var running = Options.Exotel!.HostRuns;
-        _exotel = await ExotelServer.Start(
-            new() { Port = Options.Exotel.Port ?? (running ? UsualPort : 0), Seed = Options.Seed, Speed = Options.Speed, Ledger = _ledger }, cancellation);
+        var exotel = new ExotelOptions { Port = Options.Exotel.Port ?? (running ? UsualPort : 0), Seed = Options.Seed, Speed = Options.Speed, Ledger = _ledger };
+        _exotel = await ExotelServer.Start(exotel, cancellation);
         var address = _exotel.Address.GetLeftPart(UriPartial.Authority);
         if (running)
         {
@@ -104,7 +105,18 @@ internal sealed class BothSides : IAsyncDisposable
         }
 
         screen.WriteLine($"Exotel is played at {address}. Starting a host that dials through it…");
-        _host = await StartedHost.Start(_directory.Path, _exotel.Address, Options.Speed, cancellation);
-        Options = Options.Against(_host.Url, Options.Database ?? _host.Database);
+        var url = HostProcess.FreeUrl();
+        _host = await HostProcess.Start(new(_directory.Path, url, Settings(exotel, url)), cancellation);
+        Options = Options.Against(url, Options.Database ?? _host.Database);
     }
+
+    // The callbacks' address is a setting of the host, so it must be known before the host is.
+    private Dictionary<string, string> Settings(ExotelOptions exotel, Uri url) => new(ExotelAccount.Settings(exotel, _exotel.Address, url))
+    {
+        ["Retry__Delay"] = "00:00:01",
+        ["Watchdog__LookUpInterval"] = "00:00:01",
+
+        // The longest call rings and talks for fifty seconds of its life, and who never calls back is asked about after this.
+        ["Watchdog__AnswerTimeout"] = TimeSpan.FromSeconds(Math.Ceiling(Math.Max(6, 60 / Options.Speed))).ToString("c", CultureInfo.InvariantCulture),
+    };
 }

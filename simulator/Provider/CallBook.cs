@@ -19,8 +19,7 @@ internal sealed class CallBook
     /// <summary>True once for each number and CustomField.</summary>
     public bool FirstTime(ConnectRequest asked) => _throttled.TryAdd((asked.From, asked.CustomField), true);
 
-    public ProviderCall? Find(string sid) => _bySid.TryGetValue(sid, out var call) && !call.Script.Forgotten ? call : null;
+    public ProviderCall? Find(string sid) => _bySid.GetValueOrDefault(sid);
 
-    /// <summary>What the list may show: calls still going on are left out, as documented.</summary>
-    public IEnumerable<ProviderCall> Over() => _bySid.Values.Where(call => call.State.Ended is not null && !call.Script.Forgotten);
+    public IEnumerable<ProviderCall> All() => _bySid.Values;
 }

@@ -3,11 +3,15 @@ using System.Text.Json.Nodes;
 namespace CallOrchestration.Simulator.Provider;
 
 /// <summary>One page of the list, in the order asked for, with the addresses of its neighbours.</summary>
-internal sealed class CallList(ExotelOptions options, CallBook book, CallObject shown)
+internal sealed class CallList(ExotelOptions options, Ledger ledger, CallBook book, CallObject shown)
 {
-    public JsonObject Page(ListQuery query)
+    /// <summary>Null: answered with an error.</summary>
+    public JsonObject? Page(ListQuery query)
     {
-        var all = book.Over().Where(query.Takes);
+        var seen = book.All().Where(query.Takes).Select(call => (Call: call, Seen: call.LookUp(ledger))).ToList();
+        if (seen.Any(look => look.Seen.Error == 500)) return null;
+        // Calls still going on are left out, as documented.
+        var all = seen.Where(look => look.Seen is { Error: null, State.Ended: not null }).Select(look => look.Call);
         var ordered = (query.OldestFirst ? all.OrderBy(call => call.Sequence) : all.OrderByDescending(call => call.Sequence)).ToList();
 
         // By place and not by index: calls that come to an end meanwhile do not move a page.
@@ -26,7 +30,7 @@ internal sealed class CallList(ExotelOptions options, CallBook book, CallObject 
                 ["PrevPageUri"] = page is [var top, ..] && top != ordered[0] ? Uri(query, $"Before={ListQuery.Cursor(top)}") : null,
                 ["NextPageUri"] = page is [.., var bottom] && bottom != ordered[^1] ? Uri(query, $"After={ListQuery.Cursor(bottom)}") : null,
             },
-            ["Calls"] = new JsonArray([.. page.Select(shown.Of)]),
+            ["Calls"] = new JsonArray([.. page.Select(call => shown.Of(call, call.State))]),
         };
     }
 

@@ -12,9 +12,8 @@ internal sealed class CallObject(ExotelOptions options)
 
     private const decimal PricePerMinute = 0.5m;
 
-    public JsonObject Of(ProviderCall call)
+    public JsonObject Of(ProviderCall call, CallState state)
     {
-        var state = call.State;
         var settled = state.Ended + (Settling / options.Speed) <= options.Time.GetUtcNow();
         return new()
         {
@@ -40,10 +39,9 @@ internal sealed class CallObject(ExotelOptions options)
         };
     }
 
-    public JsonObject WithDetails(ProviderCall call)
+    public JsonObject WithDetails(ProviderCall call, CallState state)
     {
-        var state = call.State;
-        var json = Of(call);
+        var json = Of(call, state);
         json["Details"] = new JsonObject
         {
             ["ConversationDuration"] = state.TalkSeconds,

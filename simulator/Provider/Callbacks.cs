@@ -18,15 +18,58 @@ internal sealed class Callbacks(ExotelOptions options, Ledger ledger, Errands er
     {
         if (call.Asked.StatusCallback is not { } url) return;
 
-        var delivery = Delivery.Of(call, @event, payload);
-        if (await Try(delivery, 1, () => ExotelRequest.To(url.AbsoluteUri, payload, call.Asked.Wire), stop)) return;
+        if (options.CopiesOf is { } copies) await Deal(call, @event, payload, url, copies(call, @event), stop);
+        else await Send(Delivery.Of(call, @event, payload), () => ExotelRequest.To(url.AbsoluteUri, payload, call.Asked.Wire), stop);
+    }
+
+    // Copies without a delay leave here and in the call's order, all at the same moment; the others come when they come.
+    private async Task Deal(ProviderCall call, string @event, Payload payload, Uri url, IReadOnlyList<Copy> copies, CancellationToken stop)
+    {
+        var now = new List<Task>();
+        foreach (var copy in copies)
+        {
+            var delivery = Delivery.Of(call, @event, payload) with { Mishap = Mishap(copy) };
+            var fields = copy.UnheardOf ? payload.Fields.Select(field => field.Key == "Status" ? (field.Key, UnheardOf) : field) : payload.Fields;
+            var marked = new Payload([("DeliveryId", delivery.Id), .. fields, .. copy.Strange ? Strange : []]);
+            if (copy.Delay == TimeSpan.Zero) now.Add(Send(delivery, Request, stop));
+            else _ = errands.Run(async later =>
+            {
+                await Task.Delay(copy.Delay, options.Time, later);
+                await Send(delivery, Request, later);
+            });
+
+            HttpRequestMessage Request()
+            {
+                var request = ExotelRequest.To(url.AbsoluteUri, marked, copy.Wire ?? call.Asked.Wire);
+                if (copy.Half && request.Content is { } whole) request.Content = Half(whole);
+                if (copy.Door is { } door) request.Options.Set(Copy.DoorKey, door);
+                return request;
+            }
+        }
+
+        await Task.WhenAll(now);
+    }
+
+    private const string UnheardOf = "rerouted";
+
+    // Nobody documents these, and traffic has them.
+    private static readonly (string, object?)[] Strange =
+        [("Mood", "cheerful"), ("Legs[0][Weather]", "मौसम"), ("PriceUnit", null), ("AnsweredBy", "null"), ("ForwardedFrom", "\"null\""), ("Flags[0]", "")];
+
+    private static string? Mishap(Copy copy) =>
+        copy.Half ? "half" : copy.UnheardOf ? "unheard-of" : copy.Strange ? "strange" : copy.Wire is { } wire ? wire.ToString().ToLowerInvariant() : null;
+
+    // Later tries are errands of their own, so that what comes next does not wait for them.
+    private async Task Send(Delivery delivery, Func<HttpRequestMessage> request, CancellationToken stop)
+    {
+        if (await Try(delivery, 1, request, stop)) return;
 
         _ = errands.Run(async later =>
         {
             for (var attempt = 2; attempt <= Tries; attempt++)
             {
                 await Task.Delay(TimeSpan.FromSeconds(SecondsBetweenTries / options.Speed), options.Time, later);
-                if (await Try(delivery, attempt, () => ExotelRequest.To(url.AbsoluteUri, payload, call.Asked.Wire), later)) return;
+                if (await Try(delivery, attempt, request, later)) return;
             }
         });
     }
@@ -36,7 +79,8 @@ internal sealed class Callbacks(ExotelOptions options, Ledger ledger, Errands er
     {
         if (call.Asked.StatusCallback is not { } url) return;
 
-        var half = await Half(ExotelRequest.To(url.AbsoluteUri, payload, call.Asked.Wire), stop);
+        var half = ExotelRequest.To(url.AbsoluteUri, payload, call.Asked.Wire);
+        half.Content = Half(half.Content!);
         await Try(Delivery.Of(call, @event, payload), 1, () => half, stop);
         await Try(Delivery.Of(call, @event, payload), 1, () => ExotelRequest.To(url.AbsoluteUri, payload, Wire.UrlEncoded), stop);
     }
@@ -80,11 +124,10 @@ internal sealed class Callbacks(ExotelOptions options, Ledger ledger, Errands er
         }
     }
 
-    private static async Task<HttpRequestMessage> Half(HttpRequestMessage request, CancellationToken stop)
+    private static ByteArrayContent Half(HttpContent whole)
     {
-        var whole = request.Content!;
-        var bytes = await whole.ReadAsByteArrayAsync(stop);
-        request.Content = new ByteArrayContent(bytes, 0, bytes.Length / 2) { Headers = { ContentType = whole.Headers.ContentType } };
-        return request;
+        using var body = new MemoryStream();
+        whole.CopyTo(body, null, CancellationToken.None);
+        return new(body.GetBuffer(), 0, (int)body.Length / 2) { Headers = { ContentType = whole.Headers.ContentType } };
     }
 }

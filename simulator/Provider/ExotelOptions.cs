@@ -29,6 +29,24 @@ internal sealed class ExotelOptions
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
+    /// <summary>What happens to a call to this number; null: what the number or the seed says.</summary>
+    public Func<string, Script>? ScriptOf { get; init; }
+
+    /// <summary>In which copies a callback (call, event) is delivered; null: in one, at once. None: it is lost.</summary>
+    public Func<ProviderCall, string, IReadOnlyList<Copy>>? CopiesOf { get; init; }
+
+    /// <summary>Told of each call that was accepted, after its line in the ledger and before its answer; the answer waits for it.</summary>
+    public Func<ProviderCall, Task>? Accepted { get; init; }
+
+    /// <summary>Sends the callbacks; null: straight to where they are addressed.</summary>
+    public HttpMessageHandler? Carrier { get; init; }
+
+    /// <summary>Told of each line of the ledger.</summary>
+    public Action<LedgerEntry>? Written { get; init; }
+
+    /// <summary>Whether each line is on the disk before its effect is seen. Only where nothing kills this process may it be left to the system.</summary>
+    public bool DurableLedger { get; init; } = true;
+
     /// <summary>Takes one line for each dial and callback. It never holds a credential or a whole number.</summary>
     public Action<string> Say { get; init; } = _ => { };
 }

@@ -27,9 +27,9 @@ internal sealed class ExotelServer : IAsyncDisposable
 
     private ExotelServer(ExotelOptions options)
     {
-        _ledger = new Ledger(options.Ledger, options.Time);
+        _ledger = new Ledger(options.Ledger, options.Time, options.DurableLedger, options.Written);
         _errands = new Errands(options.Say);
-        _http = new HttpClient(new SocketsHttpHandler
+        _http = new HttpClient(options.Carrier ?? new SocketsHttpHandler
         {
             // Exotel follows no redirect, and a proxy cannot know what a client on this machine means by localhost.
             AllowAutoRedirect = false,
@@ -40,7 +40,7 @@ internal sealed class ExotelServer : IAsyncDisposable
         };
         _door = new Door(options);
         _shown = new CallObject(options);
-        _list = new CallList(options, _book, _shown);
+        _list = new CallList(options, _ledger, _book, _shown);
         _place = new PlaceCall(
             options, _ledger, _book, _shown, new CallStory(options, _ledger, new Callbacks(options, _ledger, _errands, _http)), _errands);
         _web = Build(options);
@@ -118,20 +118,30 @@ internal sealed class ExotelServer : IAsyncDisposable
         {
             ("POST", ["connect"]) => _place.Handle(context, answer),
             ("GET", []) => List(context.Request, answer),
-            ("GET", [var sid]) when _book.Find(sid) is { } call => answer.Write(new() { ["Call"] = Details(context.Request, call) }),
-            ("GET", [_]) => answer.Refuse(RestException.NotFound(path)),
+            ("GET", [var sid]) => LookUp(context.Request, answer, path, sid),
             _ => answer.Refuse(new(405, $"{context.Request.Method} is not allowed here")),
         });
     }
 
-    private System.Text.Json.Nodes.JsonObject Details(HttpRequest request, ProviderCall call) =>
-        request.Query["details"] == "true" ? _shown.WithDetails(call) : _shown.Of(call);
+    private Task LookUp(HttpRequest request, Answer answer, string path, string sid)
+    {
+        if (_book.Find(sid) is not { } call) return answer.Refuse(RestException.NotFound(path));
+        return call.LookUp(_ledger) switch
+        {
+            { Error: null, State: var state } => answer.Write(new()
+            {
+                ["Call"] = request.Query["details"] == "true" ? _shown.WithDetails(call, state) : _shown.Of(call, state),
+            }),
+            { Error: 404 } => answer.Refuse(RestException.NotFound(path)),
+            _ => answer.Refuse(RestException.Internal),
+        };
+    }
 
     private Task List(HttpRequest request, Answer answer)
     {
         try
         {
-            return answer.Write(_list.Page(ListQuery.Of(request.Query)));
+            return _list.Page(ListQuery.Of(request.Query)) is { } page ? answer.Write(page) : answer.Refuse(RestException.Internal);
         }
         catch (FormatException wrong)
         {

@@ -17,6 +17,8 @@ internal sealed class InboundStory(string from, string to, string ending, double
 
     private readonly Line _line = new(Line.NewCallSid(), from, to, DateTimeOffset.UtcNow);
 
+    public string CallSid => _line.CallSid;
+
     /// <returns>Whether every step was answered with exactly 200: a redirect would take the flow's other branch.</returns>
     public async Task<bool> Play(Uri url, string token, CancellationToken cancellation)
     {
@@ -40,8 +42,8 @@ internal sealed class InboundStory(string from, string to, string ending, double
         return allTaken;
     }
 
-    // A step, the seconds of life before it, and what is sent: built when it is sent, because it says what time it is.
-    private (string Name, int Seconds, Func<Payload> Payload)[] Steps() => ending switch
+    /// <summary>Each step, the seconds of life before it, and what is sent: built when it is sent, because it says what time it is.</summary>
+    public (string Name, int Seconds, Func<Payload> Payload)[] Steps() => ending switch
     {
         "completed" =>
         [

@@ -35,6 +35,9 @@ internal sealed record LedgerEntry
     /// <summary>1, and up to 3 where deliveries fail.</summary>
     public int? Try { get; init; }
 
+    /// <summary>Of a callback: what was done to this copy of it, if anything.</summary>
+    public string? Mishap { get; init; }
+
     /// <summary>Talk time as told, which <c>--speed</c> does not shorten.</summary>
     public int? DurationSeconds { get; init; }
 
@@ -53,6 +56,9 @@ internal static class LedgerKind
 
     /// <summary>A request to place a call that placed none.</summary>
     public const string Refused = "refused";
+
+    /// <summary>Somebody asked for the call, by its details or in the list; with what was shown.</summary>
+    public const string LookUp = "look-up";
 
     public const string End = "end";
     public const string Callback = "callback";
@@ -77,15 +83,17 @@ internal sealed class Ledger : IDisposable
     private readonly Lock _lock = new();
     private readonly FileStream _file;
     private readonly TimeProvider _time;
+    private readonly bool _durable;
+    private readonly Action<LedgerEntry>? _written;
 
     // A second writer is kept out by a file beside it: on Unix the ledger itself could only be locked against its readers too.
     private readonly FileStream _alone;
 
     /// <summary>Goes on after what the file already holds.</summary>
     /// <exception cref="IOException">It cannot be written, or another server writes it.</exception>
-    public Ledger(string path, TimeProvider time)
+    public Ledger(string path, TimeProvider time, bool durable = true, Action<LedgerEntry>? written = null)
     {
-        _time = time;
+        (_time, _durable, _written) = (time, durable, written);
         _alone = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
         _file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         DropTornLine();
@@ -95,8 +103,10 @@ internal sealed class Ledger : IDisposable
     {
         lock (_lock)
         {
-            _file.Write([.. JsonSerializer.SerializeToUtf8Bytes(entry with { At = _time.GetUtcNow() }, Json), (byte)'\n']);
-            _file.Flush(flushToDisk: true);
+            var line = entry with { At = _time.GetUtcNow() };
+            _file.Write([.. JsonSerializer.SerializeToUtf8Bytes(line, Json), (byte)'\n']);
+            _file.Flush(flushToDisk: _durable);
+            _written?.Invoke(line);
         }
     }
 

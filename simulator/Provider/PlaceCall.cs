@@ -27,7 +27,7 @@ internal sealed class PlaceCall(ExotelOptions options, Ledger ledger, CallBook b
             return;
         }
 
-        var script = Scripts.For(asked.From, options.Seed);
+        var script = options.ScriptOf?.Invoke(asked.From) ?? Scripts.For(asked.From, options.Seed);
         if (WhyNot(asked, script) is { } error)
         {
             await Refuse(answer, asked, script, error);
@@ -71,7 +71,8 @@ internal sealed class PlaceCall(ExotelOptions options, Ledger ledger, CallBook b
         if (call.Asked.Ignored.Count > 0) options.Say($"         {PhoneNumber.Shortened(call.Asked.From)}  ignored: {string.Join(", ", call.Asked.Ignored)}");
 
         // What connect shows is the moment of acceptance, also where the answer is late.
-        var accepted = new JsonObject { ["Call"] = shown.Of(call) };
+        var accepted = new JsonObject { ["Call"] = shown.Of(call, call.State) };
+        if (options.Accepted is { } witness) await witness(call);
 
         // Under way before the answer is out, so that whoever has the answer can await the quiet; but it plays only after the answer.
         var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -16,6 +16,7 @@ internal sealed record CallState(string Status, DateTimeOffset Updated)
 internal sealed class ProviderCall(ConnectRequest asked, Script script, int sequence, int dial, DateTimeOffset created)
 {
     private int _deliveries;
+    private int _lookUps;
     private volatile CallState _state = new("in-progress", created);
 
     public ConnectRequest Asked { get; } = asked;
@@ -44,6 +45,17 @@ internal sealed class ProviderCall(ConnectRequest asked, Script script, int sequ
     {
         get => _state;
         set => _state = value;
+    }
+
+    /// <summary>Counts one look-up, writes it down, and says what it sees.</summary>
+    /// <returns>The error's HTTP status, or the state that is shown.</returns>
+    public (int? Error, CallState State) LookUp(Ledger ledger)
+    {
+        var number = Interlocked.Increment(ref _lookUps);
+        int? error = Script.Forgotten ? 404 : number <= Script.FailingLookUps ? 500 : null;
+        var state = number - Script.FailingLookUps <= Script.StaleLookUps ? new("in-progress", Created) : State;
+        ledger.Write(Entry(LedgerKind.LookUp) with { From = Asked.From, Status = error is null ? state.Status : null, HttpStatus = error ?? 200 });
+        return (error, state);
     }
 
     public int NextDelivery() => Interlocked.Increment(ref _deliveries);

@@ -46,6 +46,12 @@ internal sealed record Script(string Number, string Name, string Does)
     /// <summary>Neither details nor the list know the call.</summary>
     public bool Forgotten { get; init; }
 
+    /// <summary>So many look-ups, in details or list, are answered with a server's error.</summary>
+    public int FailingLookUps { get; init; }
+
+    /// <summary>So many look-ups after those still see the call going on.</summary>
+    public int StaleLookUps { get; init; }
+
     /// <summary>Rings for a second and talks for one, because somebody waits for all of it with an open request.</summary>
     public bool Short { get; init; }
 

@@ -1,11 +1,11 @@
-namespace CallOrchestration.Simulator.Lifecycle;
+namespace CallOrchestration.Simulator;
 
 /// <summary>A directory for the time of a run.</summary>
 internal sealed class TemporaryDirectory : IDisposable
 {
     public TemporaryDirectory()
     {
-        Path = Directory.CreateTempSubdirectory("call-orchestration-lifecycle-").FullName;
+        Path = Directory.CreateTempSubdirectory("call-orchestration-simulator-").FullName;
 
         // Root's host runs PostgreSQL as another user, who has to pass through to its data in here.
         if (Environment.IsPrivilegedProcess && !OperatingSystem.IsWindows())

@@ -1,0 +1,96 @@
+using System.Diagnostics.Metrics;
+using CallOrchestration.Tests;
+using Dapper;
+using Npgsql;
+
+namespace CallOrchestration.Calls.Tests;
+
+public sealed class DatabaseTests(TestPostgres postgres)
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Who_waits_for_a_connection_waits_for_a_turn_and_not_in_the_driver_whose_clock_runs()
+    {
+        await using var database = await Pool("turns", connections: 1);
+        using var driver = new DriverQueue("turns");
+        var first = await database.OpenConnection(Cancellation);
+
+        var second = database.OpenConnection(Cancellation).AsTask();
+
+        second.IsCompleted.ShouldBeFalse();
+        driver.Waiting.ShouldBe(0);
+        await first.DisposeAsync();
+        await using var given = await second;
+        (await given.ExecuteScalarAsync<int>("select 1")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_turn_is_given_back_by_whatever_ends_a_connection()
+    {
+        await using var database = await Pool("given-back", connections: 1);
+
+        await using (var broken = await database.OpenConnection(Cancellation))
+            await Should.ThrowAsync<PostgresException>(() => broken.ExecuteAsync("select pg_terminate_backend(pg_backend_pid())"));
+        await using (await database.OpenConnection(Cancellation)) await ShouldWait(database);
+
+        using (var cancelled = new CancellationTokenSource())
+        {
+            await cancelled.CancelAsync();
+            await Should.ThrowAsync<OperationCanceledException>(async () => await database.OpenConnection(cancelled.Token));
+        }
+
+        // One turn, no fewer and no more.
+        await using var one = await database.OpenConnection(Cancellation);
+        await ShouldWait(database);
+    }
+
+    [Fact]
+    public async Task A_connection_that_cannot_be_opened_gives_its_turn_back()
+    {
+        var nowhere = new NpgsqlConnectionStringBuilder(await postgres.CreateDatabase(migrated: false)) { Database = "nowhere", MaxPoolSize = 1 };
+        await using var database = new RequestDatabase(NpgsqlDataSource.Create(nowhere));
+
+        for (var attempt = 0; attempt < 3; attempt++)
+            (await Should.ThrowAsync<PostgresException>(async () => await database.OpenConnection(Cancellation))).SqlState.ShouldBe(PostgresErrorCodes.InvalidCatalogName);
+    }
+
+    private static async Task ShouldWait(RequestDatabase database)
+    {
+        using var gone = new CancellationTokenSource();
+        var waits = database.OpenConnection(gone.Token).AsTask();
+        waits.IsCompleted.ShouldBeFalse();
+        await gone.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => waits);
+    }
+
+    private async Task<RequestDatabase> Pool(string name, int connections) => new(new NpgsqlDataSourceBuilder(
+        new NpgsqlConnectionStringBuilder(await postgres.CreateDatabase(migrated: false)) { MaxPoolSize = connections }.ConnectionString) { Name = name }.Build());
+
+    /// <summary>How many wait for a connection in the driver's pool of a name, as it counts them itself.</summary>
+    private sealed class DriverQueue : IDisposable
+    {
+        private readonly MeterListener listener = new();
+        private int waiting;
+
+        public DriverQueue(string pool)
+        {
+            listener.InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == "db.client.connection.npgsql.pending_requests") listener.EnableMeasurementEvents(instrument);
+            };
+            listener.SetMeasurementEventCallback<int>((_, change, tags, _) =>
+            {
+                foreach (var tag in tags)
+                {
+                    if (tag.Key == "db.client.connection.pool.name" && (string?)tag.Value == pool) Interlocked.Add(ref waiting, change);
+                }
+            });
+            listener.Start();
+        }
+
+        public int Waiting => waiting;
+
+        public void Dispose() => listener.Dispose();
+    }
+}
