@@ -22,6 +22,8 @@ internal static class EndInvariants
 
     private static IEnumerable<string> Ending(CallEvidence call, FinalRow row, Evidence evidence)
     {
+        // Held until somebody dials it, and whoever should have done so gave up without an answer.
+        if (call.Plan.IsHeld && row.Status == "PENDING" && call.Client.AskedOf.All(ask => ask is not { What: "dial", Status: < 500 })) return [];
         if (row.Status != "COMPLETED")
             return [$"still {row.Status} {(evidence.Round.Ended - evidence.Round.LastActed).TotalSeconds:0} s after the last call and fault"];
         if (!call.Plan.IsOutbound) return Inbound(call, row);
