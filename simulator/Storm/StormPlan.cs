@@ -25,7 +25,7 @@ internal sealed record StormPlan(
     private static readonly int[] BatchSizes = [1, 5, 50, 200, 500];
 
     // From none to one in which much can happen between the rows of a statement and its commit.
-    private static readonly int[] CommitDelays = [0, 5, 20];
+    private static readonly int[] CommitDelays = [0, 5, 100];
 
     private readonly ConcurrentDictionary<string, PlannedCall> byNumber = new(Drawn.Select(call => KeyValuePair.Create(call.Customer, call)));
 
