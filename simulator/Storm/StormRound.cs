@@ -76,7 +76,7 @@ internal sealed class StormRound(StormPlan plan, StormStage stage, StormOptions 
             for (var encores = 0; encores < MostEncores && Missed.Count > 0; encores++)
             {
                 faults = Task.WhenAll(faults, database.Play(Began, storm.Task, over.Token));
-                await client.Play(Plan.Encore(MissedOfProvider, MissedFaults.Any(fault => fault.Failpoint is not null), DateTimeOffset.UtcNow - Began), cancellation);
+                await client.Play(Plan.Encore(MissedOfProvider, MissedFaults.Any(), DateTimeOffset.UtcNow - Began), cancellation);
                 await Settle(cancellation);
             }
 
