@@ -108,8 +108,8 @@ internal sealed class StormStage : IAsyncDisposable
         database.Pooling = true;
         database.MaxPoolSize = PoolSize;
         // What is not used any more is closed soon, so that what stays open after a storm was lost by somebody.
-        database.ConnectionIdleLifetime = 10;
-        database.ConnectionPruningInterval = 5;
+        database.ConnectionIdleLifetime = 3;
+        database.ConnectionPruningInterval = 1;
         return new(ExotelAccount.Settings(played, exotel.Address, new("http://hosts.invalid")))
         {
             ["ConnectionStrings__CallOrchestration"] = database.ConnectionString,
