@@ -107,9 +107,9 @@ internal sealed class DatabaseFaults(
                 {
                     using var answer = await http.GetAsync("api/calls?limit=1", cancellation);
                 }
-                catch (HttpRequestException)
+                catch (Exception silent) when (silent is HttpRequestException || (silent is OperationCanceledException && !cancellation.IsCancellationRequested))
                 {
-                    // The host was killed meanwhile.
+                    // The host was killed meanwhile, or stands still.
                 }
             }).ToList();
             var fullest = 0;
