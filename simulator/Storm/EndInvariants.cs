@@ -17,11 +17,13 @@ internal static class EndInvariants
 
     public static IEnumerable<Violation> Check(Evidence evidence) => evidence.Calls.SelectMany(call => call.Rows.SelectMany(row =>
         Ending(call, row, evidence).Select(what => new Violation(Invariant.TrueEnd, $"{call.Name}: {what}"))
-            .Concat(Probes(call, row).Select(what => new Violation(Invariant.BackAtRest, what)))
-            .Concat(Stuck(call, row, evidence).Select(what => new Violation(Invariant.NoneStuck, $"{call.Name}: {what}")))));
+            .Concat(Stuck(call, row, evidence).Select(what => new Violation(Invariant.NoneStuck, $"{call.Name}: {what}")))))
+        .Concat(evidence.Calls.SelectMany(Probes).Select(what => new Violation(Invariant.BackAtRest, what)));
 
     private static IEnumerable<string> Ending(CallEvidence call, FinalRow row, Evidence evidence)
     {
+        // Held until somebody dials it, and whoever should have done so gave up without an answer.
+        if (call.Plan.IsHeld && row.Status == "PENDING" && call.Client.AskedOf.All(ask => ask is not { What: "dial", Status: < 500 })) return [];
         if (row.Status != "COMPLETED")
             return [$"still {row.Status} {(evidence.Round.Ended - evidence.Round.LastActed).TotalSeconds:0} s after the last call and fault"];
         if (!call.Plan.IsOutbound) return Inbound(call, row);
@@ -33,10 +35,10 @@ internal static class EndInvariants
     }
 
     // Nothing strikes any more: whatever does not go well now was left broken.
-    private static IEnumerable<string> Probes(CallEvidence call, FinalRow row)
+    private static IEnumerable<string> Probes(CallEvidence call)
     {
-        if (call.Plan.Kind == CallKind.Probe && row.Outcome != "completed")
-            yield return $"host {call.Plan.Door + 1} does not work any more: a call of its own ended {row.Outcome}";
+        if (call.Plan.Kind == CallKind.Probe && call.Rows.All(row => row.Outcome != "completed"))
+            yield return $"host {call.Plan.Door + 1} does not work any more: a call of its own {(call.Rows.Count == 0 ? "could not be created" : $"ended {call.Rows[0].Outcome ?? "not at all"}")}";
     }
 
     private static IEnumerable<string> Outbound(CallEvidence call, FinalRow row, Evidence evidence)
