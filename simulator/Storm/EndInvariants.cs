@@ -75,11 +75,11 @@ internal static class EndInvariants
             if (call.Of(LedgerKind.CallbackAnswer).Any(answer => answer.CallSid == dial.CallSid && answer is { Event: "terminal", HttpStatus: 200, Mishap: not ("half" or "unheard-of") } && answer.At < gaveUp))
                 yield return "ended unknown though a callback with its end had been answered 200";
             var tells = call.Plan.Script is { Forgotten: false, FailingLookUps: < int.MaxValue, StaleLookUps: < int.MaxValue };
-            // A question that was struck on its way is spent.
-            var asked = call.Of(LedgerKind.LookUp).Count(look => look.CallSid == dial.CallSid && look.At < gaveUp);
-            var lost = asked < StormTimes.LookUps && evidence.Round.Strikes.All.Any(strike => strike.At >= dial.At && strike.At <= gaveUp);
-            if (tells && !lost && call.EndOf(dial)?.At < gaveUp)
-                yield return $"ended unknown though the provider's details tell {call.EndOf(dial)!.Status} (asked {asked} times)";
+            // A question that was struck on its way is spent. One that was asked while they still spoke could not be told the end.
+            var asked = call.Of(LedgerKind.LookUp).Where(look => look.CallSid == dial.CallSid && look.At < gaveUp).Select(look => look.At).ToList();
+            var lost = asked.Count < StormTimes.LookUps && evidence.Round.Strikes.All.Any(strike => strike.At >= dial.At && strike.At <= gaveUp);
+            if (tells && !lost && call.EndOf(dial) is { } end && end.At < (asked.Count < StormTimes.LookUps ? gaveUp : asked.Max()))
+                yield return $"ended unknown though the provider's details tell {end.Status} (asked {asked.Count} times)";
             yield break;
         }
 
