@@ -40,9 +40,12 @@ internal static partial class RestInvariants
         StormStage stage, StormRound round, IReadOnlyList<AtRest> before, bool warm, CancellationToken cancellation)
     {
         var found = new List<string>();
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = BetweenLooks * 20 };
         for (var began = DateTimeOffset.UtcNow; ; await Task.Delay(BetweenLooks, cancellation))
         {
-            found = [.. await Open(stage, cancellation)];
+            // Whoever is asked uses the connections that its pool still has, one after the other: what then lies idle is in no pool.
+            var answers = await Task.WhenAll(stage.Hosts.Where(host => host.State == HostState.Up).Select(host => IsReady(http, host, cancellation)));
+            found = [.. await Open(stage, cancellation), .. answers.OfType<string>()];
             if (found.Count == 0 || DateTimeOffset.UtcNow - began > Patience) break;
         }
 
@@ -71,6 +74,19 @@ internal static partial class RestInvariants
                 if (Digits().Matches(line).SelectMany(match => Tens(match.Value)).Any(numbers.Contains)) yield return new(Invariant.SilentLogs, $"a phone number in {Path.GetFileName(log)}, line {number}");
                 if (LongWord().Matches(line).Any(match => secrets.Contains(match.Value))) yield return new(Invariant.SilentLogs, $"a key, token or signature in {Path.GetFileName(log)}, line {number}");
             }
+        }
+    }
+
+    private static async Task<string?> IsReady(HttpClient http, StormHost host, CancellationToken cancellation)
+    {
+        try
+        {
+            using var answer = await http.GetAsync(new Uri(host.Url, "health/ready"), cancellation);
+            return answer.IsSuccessStatusCode ? null : $"host {host.Number} answers {(int)answer.StatusCode} at rest";
+        }
+        catch (Exception silent) when (silent is HttpRequestException || (silent is OperationCanceledException && !cancellation.IsCancellationRequested))
+        {
+            return $"host {host.Number} does not answer at rest";
         }
     }
 
@@ -108,7 +124,7 @@ internal static partial class RestInvariants
         }
     }
 
-    // What lies idle in a pool is closed after three seconds and what a look at it takes; a connection that was not given back never is.
+    // What lies idle in a pool is closed after three seconds or used; a connection that was not given back never is.
     private const string OpenSql =
         """
         select
