@@ -97,9 +97,9 @@ internal static partial class RestInvariants
         try
         {
             await using var connection = await stage.Rows.OpenConnectionAsync(cancellation);
-            var (transactions, lost) = await connection.QuerySingleAsync<(int, int)>(new(OpenSql, cancellationToken: cancellation));
+            var (transactions, lost, what) = await connection.QuerySingleAsync<(int, int, string?)>(new(OpenSql, cancellationToken: cancellation));
             if (transactions > 0) tooMany = tooMany.Append($"{transactions} transactions of hosts are open at rest");
-            return lost == 0 ? tooMany : tooMany.Append($"{lost} connections of hosts that nobody uses, and no pool closes");
+            return lost == 0 ? tooMany : tooMany.Append($"{lost} connections of hosts that nobody uses, and no pool closes; on them last: {what}");
         }
         catch (NpgsqlException)
         {
@@ -129,7 +129,9 @@ internal static partial class RestInvariants
         """
         select
             count(*) filter (where xact_start < clock_timestamp() - interval '2 seconds')::int,
-            count(*) filter (where state = 'idle' and state_change < clock_timestamp() - interval '15 seconds')::int
+            count(*) filter (where state = 'idle' and state_change < clock_timestamp() - interval '15 seconds')::int,
+            string_agg(application_name || ': ' || left(regexp_replace(query, '\s+', ' ', 'g'), 60), '; ')
+                filter (where state = 'idle' and state_change < clock_timestamp() - interval '15 seconds')
         from pg_stat_activity
         where datname = current_database() and application_name like 'call-orchestration%'
         """;
