@@ -13,7 +13,7 @@ public sealed class CostOfACallTests : IAsyncLifetime
     private readonly TestDirectory directory = new("cost");
     private EmbeddedPostgres server = null!;
     private TestHost host = null!;
-    private NpgsqlDataSource watcher = null!;
+    private NpgsqlConnection watcher = null!;
     private Acme acme = null!;
 
     public async ValueTask InitializeAsync()
@@ -27,9 +27,10 @@ public sealed class CostOfACallTests : IAsyncLifetime
         });
         host = await TestHost.Start(null!, server.ConnectionString, new TestDialer(), ("Retry:Delay", "00:00:00"));
         acme = await host.AddOrganization();
-        // The watcher leaves no traces of its own between two uses of a connection.
-        watcher = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.ConnectionString) { NoResetOnClose = true });
-        await Execute("create extension pg_stat_statements");
+        // One connection, never given back to a pool: that would be a statement too.
+        watcher = new(server.ConnectionString);
+        await watcher.OpenAsync(TestContext.Current.CancellationToken);
+        await watcher.ExecuteAsync("create extension pg_stat_statements");
     }
 
     public async ValueTask DisposeAsync()
@@ -100,26 +101,15 @@ public sealed class CostOfACallTests : IAsyncLifetime
     {
         // The first time, connections are opened and types are loaded.
         await life();
-        await Execute("select pg_stat_statements_reset()");
+        await watcher.ExecuteAsync("select pg_stat_statements_reset()");
         var before = await NextTransaction();
         await life();
         var after = await NextTransaction();
-        await using var connection = await watcher.OpenConnectionAsync(TestContext.Current.CancellationToken);
-        var seen = (await connection.QueryAsync<(string Query, long Calls)>(StatementsSql)).AsList();
+        var seen = (await watcher.QueryAsync<(string Query, long Calls)>(StatementsSql)).AsList();
         return (seen.Sum(statement => statement.Calls), after - before, string.Join("\n", seen.Select(statement => $"{statement.Calls} × {statement.Query}")));
     }
 
-    private async Task<long> NextTransaction()
-    {
-        await using var connection = await watcher.OpenConnectionAsync(TestContext.Current.CancellationToken);
-        return await connection.QuerySingleAsync<long>("select pg_snapshot_xmax(pg_current_snapshot())::text::bigint");
-    }
-
-    private async Task Execute(string sql)
-    {
-        await using var connection = await watcher.OpenConnectionAsync(TestContext.Current.CancellationToken);
-        await connection.ExecuteAsync(sql);
-    }
+    private Task<long> NextTransaction() => watcher.QuerySingleAsync<long>("select pg_snapshot_xmax(pg_current_snapshot())::text::bigint");
 
     // Not those of the test itself.
     private const string StatementsSql =

@@ -40,12 +40,11 @@ internal static partial class RestInvariants
         StormStage stage, StormRound round, IReadOnlyList<AtRest> before, bool warm, CancellationToken cancellation)
     {
         var found = new List<string>();
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = BetweenLooks * 20 };
         for (var began = DateTimeOffset.UtcNow; ; await Task.Delay(BetweenLooks, cancellation))
         {
             // Whoever is asked uses the connections that its pool still has, one after the other: what then lies idle is in no pool.
-            var answers = await Task.WhenAll(stage.Hosts.Where(host => host.State == HostState.Up).Select(host => IsReady(http, host, cancellation)));
-            found = [.. await Open(stage, cancellation), .. answers.OfType<string>()];
+            var asked = await Task.WhenAll(stage.Hosts.Where(host => host.State == HostState.Up).Select(async host => (host.Number, Ready: await host.IsReady(cancellation))));
+            found = [.. await Open(stage, cancellation), .. asked.Where(host => !host.Ready).Select(host => $"host {host.Number} is not ready at rest")];
             if (found.Count == 0 || DateTimeOffset.UtcNow - began > Patience) break;
         }
 
@@ -74,19 +73,6 @@ internal static partial class RestInvariants
                 if (Digits().Matches(line).SelectMany(match => Tens(match.Value)).Any(numbers.Contains)) yield return new(Invariant.SilentLogs, $"a phone number in {Path.GetFileName(log)}, line {number}");
                 if (LongWord().Matches(line).Any(match => secrets.Contains(match.Value))) yield return new(Invariant.SilentLogs, $"a key, token or signature in {Path.GetFileName(log)}, line {number}");
             }
-        }
-    }
-
-    private static async Task<string?> IsReady(HttpClient http, StormHost host, CancellationToken cancellation)
-    {
-        try
-        {
-            using var answer = await http.GetAsync(new Uri(host.Url, "health/ready"), cancellation);
-            return answer.IsSuccessStatusCode ? null : $"host {host.Number} answers {(int)answer.StatusCode} at rest";
-        }
-        catch (Exception silent) when (silent is HttpRequestException || (silent is OperationCanceledException && !cancellation.IsCancellationRequested))
-        {
-            return $"host {host.Number} does not answer at rest";
         }
     }
 
@@ -129,10 +115,10 @@ internal static partial class RestInvariants
         """
         select
             count(*) filter (where xact_start < clock_timestamp() - interval '2 seconds')::int,
-            count(*) filter (where state = 'idle' and state_change < clock_timestamp() - interval '15 seconds')::int,
-            string_agg(application_name || ': ' || left(regexp_replace(query, '\s+', ' ', 'g'), 60), '; ')
-                filter (where state = 'idle' and state_change < clock_timestamp() - interval '15 seconds')
+            count(*) filter (where is_lost)::int,
+            string_agg(application_name || ': ' || left(regexp_replace(query, '\s+', ' ', 'g'), 60), '; ') filter (where is_lost)
         from pg_stat_activity
+        cross join lateral (select state = 'idle' and state_change < clock_timestamp() - interval '15 seconds' as is_lost) as judged
         where datname = current_database() and application_name like 'call-orchestration%'
         """;
 
