@@ -71,7 +71,7 @@ internal sealed class StormGround : IAsyncDisposable
 
     /// <summary>Copies what PostgreSQL has logged since its last start.</summary>
     public void KeepLog(string directory) =>
-        File.Copy(Path.Combine(postgres.DataDirectory, "server.log"), Path.Combine(directory, $"postgres-{Interlocked.Increment(ref logs)}.log"));
+        File.Copy(Path.Combine(postgres.DataDirectory, "server.log"), Path.Combine(directory, $"postgres-{Interlocked.Increment(ref logs)}.log"), overwrite: true);
 
     public async ValueTask DisposeAsync()
     {

@@ -114,6 +114,9 @@ internal sealed class StormHost(int number, HostStart start, PostgresProxy proxy
         }
     }
 
+    /// <summary>Whether it answers, and can do its work.</summary>
+    public async Task<bool> IsReady(CancellationToken cancellation) => process is { } asked && await asked.IsReady(cancellation);
+
     /// <summary>Ends when it does not stand still, or not any more.</summary>
     public Task Thawed { get; private set; } = Task.CompletedTask;
 
@@ -127,15 +130,8 @@ internal sealed class StormHost(int number, HostStart start, PostgresProxy proxy
         try
         {
             await frozen.Freeze();
-            try
-            {
-                await Task.Delay(time, end.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                // It is thawed all the same: a frozen process cannot even be asked to end.
-            }
-
+            // It is thawed also where the storm ends meanwhile: a frozen process cannot even be asked to end.
+            await Task.Delay(time, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await frozen.Thaw();
             if (process == frozen && State == HostState.Frozen) State = HostState.Up;
         }

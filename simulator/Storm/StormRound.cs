@@ -111,10 +111,10 @@ internal sealed class StormRound(StormPlan plan, StormStage stage, StormOptions 
                 await host.Kill(options.OneStaysDead && Interlocked.Increment(ref deadHosts) == 1);
                 return true;
             case FaultKind.Pause:
-                await Task.Delay(StormTimes.PauseAt(name));
+                await Task.Delay(StormTimes.Pause);
                 return true;
             case FaultKind.Freeze:
-                await host.Freeze(StormTimes.PauseAt(name));
+                await host.Freeze(StormTimes.FreezeAt(name));
                 return true;
             case FaultKind.Cut:
                 host.Proxy.CutAll();
