@@ -130,7 +130,7 @@ internal sealed class HostProcess : IAsyncDisposable
             using var answer = await Readiness.GetAsync(new Uri(Url, "health/ready"), cancellation);
             return answer.IsSuccessStatusCode;
         }
-        catch (Exception silent) when (silent is HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
+        catch (Exception silent) when (silent is HttpRequestException or SocketException or OperationCanceledException && !cancellation.IsCancellationRequested)
         {
             // It listens only when its database is there.
             return false;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using CallOrchestration.Simulator.Exotel;
 
 namespace CallOrchestration.Simulator.Provider;
@@ -121,6 +122,11 @@ internal sealed class Callbacks(ExotelOptions options, Ledger ledger, Errands er
         catch (HttpRequestException unreachable)
         {
             return (null, $"not delivered ({unreachable.HttpRequestError})");
+        }
+        catch (SocketException reset)
+        {
+            // Reset as it was accepted: the handler lets that through as it is.
+            return (null, $"not delivered ({reset.SocketErrorCode})");
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using CallOrchestration.Simulator.Provider;
 
 namespace CallOrchestration.Simulator.Storm;
@@ -15,12 +16,20 @@ internal sealed class Balancer(IReadOnlyList<StormHost> hosts) : DelegatingHandl
 {
     private int turn;
 
-    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var host = request.Options.TryGetValue(Copy.DoorKey, out var door) ? hosts[door % hosts.Count] : Next();
         var asked = request.RequestUri!;
         request.RequestUri = new UriBuilder(asked) { Host = host.Url.Host, Port = host.Url.Port }.Uri;
-        return base.SendAsync(request, cancellationToken);
+        try
+        {
+            return await base.SendAsync(request, cancellationToken);
+        }
+        catch (SocketException reset)
+        {
+            // A host that is killed as it accepts: the handler asks the new connection for its other end, and lets that error through as it is.
+            throw new HttpRequestException(HttpRequestError.ConnectionError, inner: reset);
+        }
     }
 
     private StormHost Next()

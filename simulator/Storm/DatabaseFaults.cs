@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Net.Sockets;
 using Dapper;
 using Npgsql;
 
@@ -107,7 +108,7 @@ internal sealed class DatabaseFaults(
                 {
                     using var answer = await http.GetAsync("api/calls?limit=1", cancellation);
                 }
-                catch (Exception silent) when (silent is HttpRequestException || (silent is OperationCanceledException && !cancellation.IsCancellationRequested))
+                catch (Exception silent) when (silent is HttpRequestException or SocketException || (silent is OperationCanceledException && !cancellation.IsCancellationRequested))
                 {
                     // The host was killed meanwhile, or stands still.
                 }
