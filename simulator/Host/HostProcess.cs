@@ -29,7 +29,7 @@ internal sealed class HostProcess : IAsyncDisposable
     // Dials that are out get their answer first, then PostgreSQL stops; the host has limits of its own for both.
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(40);
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
-    private static readonly HttpClient Readiness = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
+    private static readonly HttpClient Readiness = new(new SocketFailures(new SocketsHttpHandler { UseProxy = false })) { Timeout = TimeSpan.FromSeconds(5) };
 
     private readonly HostStart _start;
     private readonly Process _process;
@@ -130,7 +130,7 @@ internal sealed class HostProcess : IAsyncDisposable
             using var answer = await Readiness.GetAsync(new Uri(Url, "health/ready"), cancellation);
             return answer.IsSuccessStatusCode;
         }
-        catch (Exception silent) when (silent is HttpRequestException or SocketException or OperationCanceledException && !cancellation.IsCancellationRequested)
+        catch (Exception silent) when (silent is HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
         {
             // It listens only when its database is there.
             return false;

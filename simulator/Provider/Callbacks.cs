@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using CallOrchestration.Simulator.Exotel;
 
 namespace CallOrchestration.Simulator.Provider;
@@ -122,11 +121,6 @@ internal sealed class Callbacks(ExotelOptions options, Ledger ledger, Errands er
         catch (HttpRequestException unreachable)
         {
             return (null, $"not delivered ({unreachable.HttpRequestError})");
-        }
-        catch (SocketException reset)
-        {
-            // Reset as it was accepted: the handler lets that through as it is.
-            return (null, $"not delivered ({reset.SocketErrorCode})");
         }
     }
 

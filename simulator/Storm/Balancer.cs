@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using CallOrchestration.Simulator.Provider;
 
 namespace CallOrchestration.Simulator.Storm;
@@ -7,29 +6,21 @@ namespace CallOrchestration.Simulator.Storm;
 /// The one public address of all hosts: passes each request on to one that is up, or to the one that it names, up or not. As a real one
 /// it knows of a host's end a moment late.
 /// </summary>
-internal sealed class Balancer(IReadOnlyList<StormHost> hosts) : DelegatingHandler(new SocketsHttpHandler
+internal sealed class Balancer(IReadOnlyList<StormHost> hosts) : DelegatingHandler(new SocketFailures(new SocketsHttpHandler
 {
     AllowAutoRedirect = false,
     UseProxy = false,
     ConnectTimeout = TimeSpan.FromSeconds(2),
-})
+}))
 {
     private int turn;
 
-    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var host = request.Options.TryGetValue(Copy.DoorKey, out var door) ? hosts[door % hosts.Count] : Next();
         var asked = request.RequestUri!;
         request.RequestUri = new UriBuilder(asked) { Host = host.Url.Host, Port = host.Url.Port }.Uri;
-        try
-        {
-            return await base.SendAsync(request, cancellationToken);
-        }
-        catch (SocketException reset)
-        {
-            // A host that is killed as it accepts: the handler asks the new connection for its other end, and lets that error through as it is.
-            throw new HttpRequestException(HttpRequestError.ConnectionError, inner: reset);
-        }
+        return base.SendAsync(request, cancellationToken);
     }
 
     private StormHost Next()

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net.Sockets;
 using Dapper;
 using Npgsql;
 
@@ -97,7 +96,7 @@ internal sealed class DatabaseFaults(
     // Everything that the host asks of the database hangs, while more requests come than its pool has connections.
     private async Task FillPool(PlannedFault fault, StormHost host, CancellationToken cancellation)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = host.Url, Timeout = TimeSpan.FromSeconds(15) };
+        using var http = new HttpClient(new SocketFailures(new SocketsHttpHandler { UseProxy = false })) { BaseAddress = host.Url, Timeout = TimeSpan.FromSeconds(15) };
         http.DefaultRequestHeaders.Authorization = new("Bearer", organizations[0].ApiKey);
         await strikes.During(async () =>
         {
@@ -108,7 +107,7 @@ internal sealed class DatabaseFaults(
                 {
                     using var answer = await http.GetAsync("api/calls?limit=1", cancellation);
                 }
-                catch (Exception silent) when (silent is HttpRequestException or SocketException || (silent is OperationCanceledException && !cancellation.IsCancellationRequested))
+                catch (Exception silent) when (silent is HttpRequestException || (silent is OperationCanceledException && !cancellation.IsCancellationRequested))
                 {
                     // The host was killed meanwhile, or stands still.
                 }
