@@ -76,9 +76,10 @@ public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
                 answers = await Run(connection, [.. together.Select(waiting => waiting.Ask)]);
             foreach (var (waiting, answer) in together.Zip(answers)) waiting.Answer.SetResult(answer);
         }
-        catch (PostgresException) when (together.Count > 1)
+        catch (PostgresException error) when (together.Count > 1 && error.InvariantSeverity == "ERROR")
         {
-            // The statement is undone as a whole. One of them is refused, or waits for a lock: each for itself.
+            // The statement is undone as a whole: one of them is refused, or waits for a lock. Each for itself. After an error that ends the
+            // connection it may have been committed all the same.
             await Task.WhenAll(together.Select(waiting => RunTogether([waiting])));
         }
         catch (Exception error)

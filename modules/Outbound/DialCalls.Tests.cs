@@ -227,13 +227,4 @@ public sealed class DialCallsTests(TestPostgres postgres, DialCallsTests.BadDays
         }
     }
 
-    // A clock that a process finds further on, as one that stood still does.
-    private sealed class Leap : TimeProvider
-    {
-        private long ahead;
-
-        public void By(TimeSpan time) => ahead += (long)(time.TotalSeconds * TimestampFrequency);
-
-        public override long GetTimestamp() => base.GetTimestamp() + ahead;
-    }
-}
+    // A clock that a process finds further on, as one that stood still does.}

@@ -14,7 +14,16 @@ internal sealed class TriggerDueCalls(
     // The server ends the claim's statement by itself within statement_timeout (10 s); after that nothing can still commit it.
     private static readonly TimeSpan ClaimIsSettled = TimeSpan.FromSeconds(15);
 
+    // As long as a backlog lasts no longer than this, first in is first out.
+    private static readonly TimeSpan KeepsUp = TimeSpan.FromMilliseconds(200);
+
     private readonly List<(Guid ClaimId, long Since)> unsettled = [];
+
+    // Since when each batch was full; null: the last one was not.
+    private long? behindSince;
+
+    // The organization whose turn was the last; after it, the next.
+    private Guid lastTurn;
 
     /// <param name="Claimed">How many calls were claimed and are being dialled.</param>
     /// <param name="Full">The batch was full, so there may be more at once.</param>
@@ -35,7 +44,9 @@ internal sealed class TriggerDueCalls(
         await SettleClaims(connection);
         var claimed = await Claim(connection, limit);
         if (claimed.Count > 0) await Failpoint.Hit(Failpoint.AfterClaim);
-        return new(claimed.Count, Full: claimed.Count == limit, Held: false, dial.Start(claimed));
+        var full = claimed.Count == limit;
+        behindSince = full ? behindSince ?? time.GetTimestamp() : null;
+        return new(claimed.Count, full, Held: false, dial.Start(claimed));
     }
 
     /// <summary>When the next call is due (UTC; null: none is scheduled), and how long that is from now, by the database's clock.</summary>
@@ -50,11 +61,23 @@ internal sealed class TriggerDueCalls(
     {
         var claimId = Guid.CreateVersion7();
         var claimedAt = time.GetTimestamp();
+        var parameters = new { claimId, limit, wait = timers.AnswerTimeout, lastTurn };
         try
         {
+            if (behindSince is { } since && time.GetElapsedTime(since) > KeepsUp)
+            {
+                lastTurn = Guid.Empty;
+                var inTurn = await connection.QueryAsync<ClaimedCall, Guid?, ClaimedCall>(ClaimInTurnSql, (call, last) =>
+                {
+                    lastTurn = last ?? Guid.Empty;
+                    return call with { ClaimedAt = claimedAt };
+                }, parameters, splitOn: "last_turn");
+                return inTurn.AsList();
+            }
+
             // Buffered: all rows are read and the statement is committed before the first of them is dialled. Without a token: a claim that
             // is called off half way may be committed all the same.
-            var claimed = await connection.QueryAsync<ClaimedCall>(ClaimSql, new { claimId, limit, wait = timers.AnswerTimeout });
+            var claimed = await connection.QueryAsync<ClaimedCall>(ClaimSql, parameters);
             return [.. claimed.Select(call => call with { ClaimedAt = claimedAt })];
         }
         catch (NpgsqlException)
@@ -87,6 +110,65 @@ internal sealed class TriggerDueCalls(
             limit @limit
             for no key update skip locked
         )
+        """
+        + ClaimDue;
+
+    // In a backlog every organization gets its turn, one after the other, with an equal share of the batch; what they leave is claimed first
+    // in, first out. turns: each organization with a pending call, found by its first in the index; the batch takes as many as it has places.
+    internal const string ClaimInTurnSql =
+        """
+        with recursive turns as (
+            (
+                select 1 as place, organization_id
+                from calls
+                where status = 'PENDING' and organization_id > @lastTurn
+                order by organization_id
+                limit 1
+            )
+            union all
+            select t.place + 1, following.organization_id
+            from turns t
+            cross join lateral (
+                select organization_id
+                from calls
+                where status = 'PENDING' and organization_id > t.organization_id
+                order by organization_id
+                limit 1
+            ) following
+            where t.place < @limit
+        ),
+        in_turn as materialized (
+            select share.id
+            from turns t
+            cross join lateral (
+                select id
+                from calls
+                where status = 'PENDING' and organization_id = t.organization_id and next_action_at <= now()
+                order by next_action_at, id
+                limit @limit / (select count(*) from turns)
+                for no key update skip locked
+            ) share
+        ),
+        others as materialized (
+            select id
+            from calls
+            where status = 'PENDING' and next_action_at <= now() and id not in (select id from in_turn)
+            order by next_action_at, id
+            limit @limit - (select count(*) from in_turn)
+            for no key update skip locked
+        ),
+        due as (
+            select id from in_turn
+            union all
+            select id from others
+        )
+        """
+        + ClaimDue
+        + ", (select organization_id from turns where place = @limit) as last_turn";
+
+    private const string ClaimDue =
+        """
+
         update calls c
         set status = 'IN_PROGRESS',
             next_action_at = now() + @wait,
