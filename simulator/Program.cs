@@ -26,5 +26,14 @@ if (parsed.Errors.Count > 0)
     return ExitCode.BadOptions;
 }
 
-// A host that was started for the play gets its dials recorded and its PostgreSQL stopped before this ends.
-return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(45) });
+try
+{
+    // A host that was started for the play gets its dials recorded and its PostgreSQL stopped before this ends. The library's own handler of
+    // exceptions would be silent about a timeout, which it takes for Ctrl-C.
+    return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(45), EnableDefaultExceptionHandler = false });
+}
+catch (Exception unexpected)
+{
+    await Console.Error.WriteLineAsync($"The play was broken off: {unexpected}");
+    return ExitCode.SomethingFailed;
+}

@@ -144,6 +144,30 @@ public sealed class DialCallsTests(TestPostgres postgres, DialCallsTests.BadDays
     }
 
     [Fact]
+    public async Task A_host_that_is_frozen_while_it_connects_knows_that_its_dial_may_not_leave_any_more()
+    {
+        var asked = new List<bool>();
+        var clock = new Leap();
+        var dialer = new TestDialer
+        {
+            Answer = request =>
+            {
+                asked.Add(request.MayLeave());
+                clock.By(TimeSpan.FromHours(1));
+                asked.Add(request.MayLeave());
+                return DialResult.NotSent.TooLate;
+            },
+        };
+        await using var host = new TestHost(postgres, null, dialer) { Clock = clock };
+        await host.InitializeAsync();
+        var acme = await host.AddOrganization();
+
+        await acme.Dialled();
+
+        asked.ShouldBe([true, false]);
+    }
+
+    [Fact]
     public async Task A_host_that_stops_gives_back_what_it_has_not_dialled_and_waits_for_the_dials_that_are_out()
     {
         const int Waiting = 40;
@@ -201,5 +225,15 @@ public sealed class DialCallsTests(TestPostgres postgres, DialCallsTests.BadDays
             line.ShouldNotContain(acme.ApiKey);
             line.ShouldNotContain(acme.WebhookToken);
         }
+    }
+
+    // A clock that a process finds further on, as one that stood still does.
+    private sealed class Leap : TimeProvider
+    {
+        private long ahead;
+
+        public void By(TimeSpan time) => ahead += (long)(time.TotalSeconds * TimestampFrequency);
+
+        public override long GetTimestamp() => base.GetTimestamp() + ahead;
     }
 }

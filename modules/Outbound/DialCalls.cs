@@ -127,12 +127,12 @@ public sealed class DialCalls : BackgroundService
         {
             if (stopping.IsCancellationRequested) return DialRecord.GivenBack;
             await Failpoint.Hit(Failpoint.BeforeSend);
-            // The last look before the request leaves: a host that was frozen wakes up here, and its call may have ended meanwhile.
-            if (time.GetElapsedTime(call.ClaimedAt) > sendWithin) return new DialResult.NotSent("the host was too slow to dial", TimeSpan.Zero);
+            // A host that was frozen wakes up here, and its call may have ended meanwhile.
+            if (!MayLeave()) return DialResult.NotSent.TooLate;
             using var limit = new CancellationTokenSource(dialTimeout, time);
             var signature = CallbackSignature.Of(call.CallbackSecret, call.OrganizationId, call.Id, call.Attempt);
             var request = new DialRequest(
-                call.Id, call.OrganizationId, call.Attempt, call.FromNumber, call.ToNumber, call.ExoPhone, signature, call.Connect);
+                call.Id, call.OrganizationId, call.Attempt, call.FromNumber, call.ToNumber, call.ExoPhone, signature, call.Connect) { MayLeave = MayLeave };
             // WaitAsync besides the token: a dialler that does not heed it must not hold the line for ever.
             var result = await dialer.Dial(request, limit.Token).WaitAsync(dialTimeout + TimeSpan.FromSeconds(1), time);
             await Failpoint.Hit(Failpoint.AfterResponse);
@@ -148,5 +148,7 @@ public sealed class DialCalls : BackgroundService
         {
             lines.Release();
         }
+
+        bool MayLeave() => time.GetElapsedTime(call.ClaimedAt) <= sendWithin;
     }
 }

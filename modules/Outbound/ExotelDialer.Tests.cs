@@ -139,6 +139,29 @@ public sealed class ExotelDialerTests(TestPostgres postgres, ExotelDialerTests.A
     }
 
     [Fact]
+    public async Task A_dial_that_is_too_late_when_the_connection_is_there_sends_nothing_and_blames_nobody()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var received = Receive();
+        await using var host = await StartHost(postgres, new Uri($"http://{listener.LocalEndpoint}"));
+        var request = new DialRequest(Guid.CreateVersion7(), Guid.CreateVersion7(), 1, Acme.Phone, Acme.Customer, Acme.Phone, "signature") { MayLeave = () => false };
+
+        var result = await host.Service<IDialer>().Dial(request, TestContext.Current.CancellationToken);
+
+        result.ShouldBe(DialResult.NotSent.TooLate);
+        (await received).ShouldBe(0, "bytes");
+        for (var more = 0; more < 10; more++) await host.Service<IDialer>().Dial(request, TestContext.Current.CancellationToken);
+        host.Service<DialPause>().Room.ShouldBe(int.MaxValue);
+
+        async Task<int> Receive()
+        {
+            using var client = await listener.AcceptTcpClientAsync();
+            return await client.GetStream().ReadAsync(new byte[1024]);
+        }
+    }
+
+    [Fact]
     public void Look_ups_share_the_limit_of_requests_and_yield_to_dials()
     {
         using var exotel = new ExotelClient(new(new("http://127.0.0.1:9"), "demo", "key", "token", null, new("http://127.0.0.1:9"), new("http://127.0.0.1:9", null, null), 200));

@@ -29,6 +29,7 @@ internal sealed class ExotelDialer(ExotelSettings settings, ExotelClient exotel,
             var result = await Connect(request, cancellation);
             switch (result)
             {
+                case DialResult.NotSent notSent when notSent == DialResult.NotSent.TooLate: break;
                 case DialResult.NotSent notSent: pause.Fails(notSent.Reason, notSent.RetryAfter); break;
                 case DialResult.Unknown unknown: pause.Fails(unknown.Reason, null); break;
                 case DialResult.Refused { Reason: WrongAccount } refused: pause.Fails(refused.Reason, null); break;
@@ -51,10 +52,14 @@ internal sealed class ExotelDialer(ExotelSettings settings, ExotelClient exotel,
             return new DialResult.NotSent("429: our own limit of requests", lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : WaitWhenThrottled);
 
         ExotelAnswer answer;
+        using var form = new LastMoment(Fields(request), request.MayLeave);
         try
         {
-            using var form = new FormUrlEncodedContent(Fields(request));
             answer = await exotel.Send(HttpMethod.Post, "Calls/connect.json", form, cancellation);
+        }
+        catch (Exception) when (form.WasTooLate)
+        {
+            return DialResult.NotSent.TooLate;
         }
         catch (HttpRequestException error) when (error.HttpRequestError
             is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError)
@@ -116,4 +121,18 @@ internal sealed class ExotelDialer(ExotelSettings settings, ExotelClient exotel,
     // An ExoPhone has a leading 0 in Exotel's own examples; customers' numbers go out as E.164, which it asks for.
     private static string AsExotelWrites(string exoPhone) =>
         exoPhone.StartsWith("+91", StringComparison.Ordinal) && exoPhone.Length == 13 ? "0" + exoPhone[3..] : exoPhone;
+
+    // The body is asked for when there is a connection, and the headers wait for it: nothing has left yet.
+    private sealed class LastMoment(IEnumerable<KeyValuePair<string, string>> fields, Func<bool> mayLeave) : FormUrlEncodedContent(fields)
+    {
+        public bool WasTooLate { get; private set; }
+
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+        {
+            WasTooLate = !mayLeave();
+            return WasTooLate
+                ? throw new InvalidOperationException("The dial is too late to leave.")
+                : base.SerializeToStreamAsync(stream, context, cancellationToken);
+        }
+    }
 }

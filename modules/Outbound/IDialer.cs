@@ -10,7 +10,14 @@ namespace CallOrchestration.Outbound;
 /// <param name="Signature">Signs the callback URL of this attempt.</param>
 /// <param name="Connect">What the customer is connected with; null: what the settings say.</param>
 public sealed record DialRequest(
-    Guid CallId, Guid OrganizationId, int Attempt, string From, string To, string ExoPhone, string Signature, CallConnection? Connect = null);
+    Guid CallId, Guid OrganizationId, int Attempt, string From, string To, string ExoPhone, string Signature, CallConnection? Connect = null)
+{
+    /// <summary>
+    /// Whether the request may still leave. To be asked at the last moment that the protocol has, when the connection is there and not one
+    /// byte is out: a host may stand still at any time before, and its call be given up meanwhile.
+    /// </summary>
+    public Func<bool> MayLeave { get; init; } = () => true;
+}
 
 /// <summary>An attempt that nobody told the end of.</summary>
 /// <param name="CallId">The call.</param>
@@ -61,7 +68,11 @@ public abstract record DialResult
     /// <summary>Nothing rang, but it may later: throttled, or the provider could not be reached. The call goes back to PENDING.</summary>
     /// <param name="Reason">Why.</param>
     /// <param name="RetryAfter">How long the provider asks to wait; null where it says nothing.</param>
-    public sealed record NotSent(string Reason, TimeSpan? RetryAfter = null) : DialResult;
+    public sealed record NotSent(string Reason, TimeSpan? RetryAfter = null) : DialResult
+    {
+        /// <summary>It was no longer to leave (<see cref="DialRequest.MayLeave"/>): the provider has nothing to do with it.</summary>
+        public static readonly NotSent TooLate = new("the host was too slow to dial", TimeSpan.Zero);
+    }
 
     /// <summary>
     /// Nobody can say whether a phone rings (timeout, 5xx, an answer that cannot be read): never dialled again for this attempt. The

@@ -105,7 +105,7 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
         };
         DateTime? earliest = null;
         var writing = command.ExecuteReaderAsync(CancellationToken.None);
-        await Failpoint.Hit(Failpoint.DuringRecord);
+        var during = Failpoint.Hit(Failpoint.DuringRecord);
         await using (var reader = await writing)
         {
             while (await reader.ReadAsync(CancellationToken.None))
@@ -115,6 +115,8 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
             }
         }
 
+        // Not before: an error would leave the reader to nobody, and its connection with it.
+        await during;
         await Failpoint.Hit(Failpoint.AfterRecord);
         due.Nudge(earliest);
     }

@@ -50,12 +50,12 @@ public sealed class EndOverdueCallsTests(TestPostgres postgres, TestHost host) :
         await own.InitializeAsync();
         var acme = await own.AddOrganization();
         var ids = new List<Guid>();
-        for (var call = 0; call < 10; call++) ids.Add((await acme.Passthru(("CallSid", $"silent-{call}"))).Id);
+        for (var call = 0; call < 34; call++) ids.Add((await acme.Passthru(("CallSid", $"silent-{call}"))).Id);
         foreach (var id in ids) await ExotelDialerTests.TimeIsUp(own, id);
         var watchdog = own.Service<EndOverdueCalls>();
 
         var asking = await watchdog.RunOnce(TestContext.Current.CancellationToken);
-        (asking.Asked, asking.Full).ShouldBe((8, true), "so many questions at once, and two calls wait");
+        (asking.Asked, asking.Full).ShouldBe((32, true), "so many questions at once, and two calls wait");
         var givenUp = (await acme.Passthru(("CallSid", "given-up"))).Id;
         await using (var connection = await own.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken))
             await connection.ExecuteAsync("update calls set next_action_at = now(), look_ups = 5 where id = @givenUp", new { givenUp });
@@ -67,7 +67,7 @@ public sealed class EndOverdueCallsTests(TestPostgres postgres, TestHost host) :
         room.IsCompleted.ShouldBeFalse();
         answers.SetResult(new LookUpResult.Nothing("nobody knows"));
         await room;
-        (await asking.Answered).ShouldBe(8);
+        (await asking.Answered).ShouldBe(32);
         (await watchdog.RunOnce(TestContext.Current.CancellationToken)).Asked.ShouldBe(2);
     }
 

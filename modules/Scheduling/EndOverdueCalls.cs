@@ -16,7 +16,10 @@ internal sealed class EndOverdueCalls(
 {
     // Exotel's details settle about two minutes after a call; with a minute between two questions that is covered twice.
     private const int MostLookUps = 5;
-    private const int MostAtOnce = 8;
+
+    // Of those who are answered while a batch of questions is written down, the next batch is made: with few, a slow commit would hold up a
+    // backlog, one question for each.
+    private const int MostAtOnce = 32;
     private static readonly TimeSpan LongestLookUp = TimeSpan.FromSeconds(10);
 
     // Two calls to one number within this time could be taken for each other.

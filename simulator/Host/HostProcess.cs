@@ -29,6 +29,7 @@ internal sealed class HostProcess : IAsyncDisposable
     // Dials that are out get their answer first, then PostgreSQL stops; the host has limits of its own for both.
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(40);
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
+    private static readonly HttpClient Readiness = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
 
     private readonly HostStart _start;
     private readonly Process _process;
@@ -105,7 +106,6 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <exception cref="CannotPlay">It ended instead, or takes too long.</exception>
     public async Task Ready(CancellationToken cancellation)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = Url, Timeout = TimeSpan.FromSeconds(5) };
         var watch = Stopwatch.StartNew();
         while (watch.Elapsed < LongestStart)
         {
@@ -115,20 +115,26 @@ internal sealed class HostProcess : IAsyncDisposable
                 throw new CannotPlay($"The host ended before it was ready:\n{Said()}");
             }
 
-            try
-            {
-                using var answer = await http.GetAsync("health/ready", cancellation);
-                if (answer.IsSuccessStatusCode) return;
-            }
-            catch (Exception notYet) when (notYet is HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
-            {
-                // It listens only when its database is there.
-            }
-
+            if (await IsReady(cancellation)) return;
             await Task.Delay(BetweenLooks, cancellation);
         }
 
         throw new CannotPlay($"The host was not ready within {LongestStart.TotalSeconds:0} s:\n{Said()}");
+    }
+
+    /// <summary>Whether it answers, within 5 s, that it can do its work.</summary>
+    public async Task<bool> IsReady(CancellationToken cancellation)
+    {
+        try
+        {
+            using var answer = await Readiness.GetAsync(new Uri(Url, "health/ready"), cancellation);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (Exception silent) when (silent is HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
+        {
+            // It listens only when its database is there.
+            return false;
+        }
     }
 
     /// <summary>kill -9.</summary>

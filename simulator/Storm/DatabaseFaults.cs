@@ -79,8 +79,12 @@ internal sealed class DatabaseFaults(
 
     private async Task CutCommit(PlannedFault fault, bool after)
     {
-        var host = Up(fault.Draw);
-        if (await host.Proxy.CutNextCommit(after, LongestWait)) strikes.Strike(fault, $"host {host.Number}");
+        // A host that is down just then commits nothing.
+        for (var tries = 0; tries < MostTries && !strikes.HasStruck(fault); tries++)
+        {
+            var host = Up(fault.Draw + tries);
+            if (await host.Proxy.CutNextCommit(after, LongestWait / MostTries)) strikes.Strike(fault, $"host {host.Number}");
+        }
     }
 
     private async Task FillPool(PlannedFault fault, CancellationToken cancellation)
@@ -103,9 +107,9 @@ internal sealed class DatabaseFaults(
                 {
                     using var answer = await http.GetAsync("api/calls?limit=1", cancellation);
                 }
-                catch (HttpRequestException)
+                catch (Exception silent) when (silent is HttpRequestException || (silent is OperationCanceledException && !cancellation.IsCancellationRequested))
                 {
-                    // The host was killed meanwhile.
+                    // The host was killed meanwhile, or stands still.
                 }
             }).ToList();
             var fullest = 0;

@@ -10,6 +10,9 @@ internal static class EndInvariants
     // What a fault leaves undone shows a moment later.
     private static readonly TimeSpan AroundAStrike = TimeSpan.FromSeconds(1);
 
+    // On a machine that is busy with a storm. In life there is a minute between two questions.
+    private static readonly TimeSpan ToWriteAnAnswer = TimeSpan.FromSeconds(3);
+
     private static readonly Dictionary<string, string> InboundOutcomes = new()
     {
         ["completed"] = "completed", ["incomplete"] = "no-answer", ["client-hangup"] = "canceled", ["voicemail"] = "no-answer", ["stream"] = "completed",
@@ -17,11 +20,13 @@ internal static class EndInvariants
 
     public static IEnumerable<Violation> Check(Evidence evidence) => evidence.Calls.SelectMany(call => call.Rows.SelectMany(row =>
         Ending(call, row, evidence).Select(what => new Violation(Invariant.TrueEnd, $"{call.Name}: {what}"))
-            .Concat(Probes(call, row).Select(what => new Violation(Invariant.BackAtRest, what)))
-            .Concat(Stuck(call, row, evidence).Select(what => new Violation(Invariant.NoneStuck, $"{call.Name}: {what}")))));
+            .Concat(Stuck(call, row, evidence).Select(what => new Violation(Invariant.NoneStuck, $"{call.Name}: {what}")))))
+        .Concat(evidence.Calls.SelectMany(Probes).Select(what => new Violation(Invariant.BackAtRest, what)));
 
     private static IEnumerable<string> Ending(CallEvidence call, FinalRow row, Evidence evidence)
     {
+        // Held until somebody dials it, and whoever should have done so gave up without an answer.
+        if (call.Plan.IsHeld && row.Status == "PENDING" && call.Client.AskedOf.All(ask => ask is not { What: "dial", Status: < 500 })) return [];
         if (row.Status != "COMPLETED")
             return [$"still {row.Status} {(evidence.Round.Ended - evidence.Round.LastActed).TotalSeconds:0} s after the last call and fault"];
         if (!call.Plan.IsOutbound) return Inbound(call, row);
@@ -33,10 +38,10 @@ internal static class EndInvariants
     }
 
     // Nothing strikes any more: whatever does not go well now was left broken.
-    private static IEnumerable<string> Probes(CallEvidence call, FinalRow row)
+    private static IEnumerable<string> Probes(CallEvidence call)
     {
-        if (call.Plan.Kind == CallKind.Probe && row.Outcome != "completed")
-            yield return $"host {call.Plan.Door + 1} does not work any more: a call of its own ended {row.Outcome}";
+        if (call.Plan.Kind == CallKind.Probe && call.Rows.All(row => row.Outcome != "completed"))
+            yield return $"host {call.Plan.Door + 1} does not work any more: a call of its own {(call.Rows.Count == 0 ? "could not be created" : $"ended {call.Rows[0].Outcome ?? "not at all"}")}";
     }
 
     private static IEnumerable<string> Outbound(CallEvidence call, FinalRow row, Evidence evidence)
@@ -73,11 +78,14 @@ internal static class EndInvariants
             if (call.Of(LedgerKind.CallbackAnswer).Any(answer => answer.CallSid == dial.CallSid && answer is { Event: "terminal", HttpStatus: 200, Mishap: not ("half" or "unheard-of") } && answer.At < gaveUp))
                 yield return "ended unknown though a callback with its end had been answered 200";
             var tells = call.Plan.Script is { Forgotten: false, FailingLookUps: < int.MaxValue, StaleLookUps: < int.MaxValue };
-            // A question that was struck on its way is spent.
-            var asked = call.Of(LedgerKind.LookUp).Count(look => look.CallSid == dial.CallSid && look.At < gaveUp);
-            var lost = asked < StormTimes.LookUps && evidence.Round.Strikes.All.Any(strike => strike.At >= dial.At && strike.At <= gaveUp);
-            if (tells && !lost && call.EndOf(dial)?.At < gaveUp)
-                yield return $"ended unknown though the provider's details tell {call.EndOf(dial)!.Status} (asked {asked} times)";
+            if (!tells || call.EndOf(dial) is not { } end || end.At >= gaveUp) yield break;
+            var strikes = evidence.Round.Strikes;
+            var asked = call.Of(LedgerKind.LookUp).Where(look => look.CallSid == dial.CallSid && look.At < gaveUp).ToList();
+            // A question is spent also where a fault struck it on its way, or its answer before that was written down.
+            if (asked.Any(look => look is { HttpStatus: 200 } && look.Status == end.Status && look.At + ToWriteAnAnswer <= gaveUp && !strikes.Within(look.At - AroundAStrike, look.At + ToWriteAnAnswer)))
+                yield return $"ended unknown though the provider's details told {end.Status} in time";
+            else if (asked.Count < StormTimes.LookUps && !strikes.Within(dial.At, gaveUp))
+                yield return $"ended unknown after {asked.Count} questions, and the provider's details tell {end.Status}";
             yield break;
         }
 
@@ -87,7 +95,7 @@ internal static class EndInvariants
         // Claimed and never dialled: only what was struck may lose its dial.
         var claimed = call.Versions.LastOrDefault(version => version.Id == row.Id && version.Status == "IN_PROGRESS" && version.Retries == row.Retries)?.At;
         var began = call.Versions.FirstOrDefault(version => version.Id == row.Id && version.Status == "IN_PROGRESS" && version.Retries == row.Retries)?.At;
-        if (claimed is null || began is null || !evidence.Round.Strikes.All.Any(strike => strike.At >= began.Value - AroundAStrike && strike.At <= gaveUp))
+        if (claimed is null || began is null || !evidence.Round.Strikes.Within(began.Value - AroundAStrike, gaveUp))
             yield return "ended unknown, never dialled, and nothing had struck";
     }
 

@@ -57,7 +57,9 @@ internal sealed class PostgresProxy : IAsyncDisposable
     {
         var cut = new Cut(after);
         armed.Enqueue(cut);
-        return await Task.WhenAny(cut.Done.Task, Task.Delay(within, end.Token)) == cut.Done.Task;
+        await Task.WhenAny(cut.Done.Task, Task.Delay(within, end.Token));
+        // What comes too late does not strike any more.
+        return !cut.Done.TrySetCanceled() && cut.Done.Task.IsCompletedSuccessfully;
     }
 
     /// <summary>Passes nothing on for a while; everything that is sent meanwhile arrives afterwards.</summary>
@@ -104,6 +106,8 @@ internal sealed class PostgresProxy : IAsyncDisposable
         finally
         {
             links.TryRemove(link, out _);
+            // Something else has cut this connection before: the next commit is struck instead.
+            if (link.CutAtReady is { Done.Task.IsCompleted: false } cut) armed.Enqueue(cut);
         }
     }
 
@@ -117,11 +121,11 @@ internal sealed class PostgresProxy : IAsyncDisposable
             using var whole = new MemoryStream();
             while (frames.TryRead(out var type, out var message))
             {
-                if (watch.Commits(type, message.Span) && armed.TryDequeue(out var cut))
+                if (watch.Commits(type, message.Span) && NextCut() is { } cut)
                 {
                     if (!cut.After)
                     {
-                        cut.Done.SetResult();
+                        cut.Done.TrySetResult();
                         return;
                     }
 
@@ -136,6 +140,16 @@ internal sealed class PostgresProxy : IAsyncDisposable
         }
     }
 
+    private Cut? NextCut()
+    {
+        while (armed.TryDequeue(out var cut))
+        {
+            if (!cut.Done.Task.IsCompleted) return cut;
+        }
+
+        return null;
+    }
+
     private async Task FromServer(Link link)
     {
         var frames = new PostgresFrames(begins: false);
@@ -148,7 +162,7 @@ internal sealed class PostgresProxy : IAsyncDisposable
                 whole.Write(message.Span);
                 if (type != ReadyForQuery || link.CutAtReady is not { } cut) continue;
                 // The server is ready for the next: the commit has taken effect, and nobody is told.
-                cut.Done.SetResult();
+                cut.Done.TrySetResult();
                 return;
             }
 

@@ -42,7 +42,9 @@ internal static partial class RestInvariants
         var found = new List<string>();
         for (var began = DateTimeOffset.UtcNow; ; await Task.Delay(BetweenLooks, cancellation))
         {
-            found = [.. await Open(stage, cancellation)];
+            // Whoever is asked uses the connections that its pool still has, one after the other: what then lies idle is in no pool.
+            var asked = await Task.WhenAll(stage.Hosts.Where(host => host.State == HostState.Up).Select(async host => (host.Number, Ready: await host.IsReady(cancellation))));
+            found = [.. await Open(stage, cancellation), .. asked.Where(host => !host.Ready).Select(host => $"host {host.Number} is not ready at rest")];
             if (found.Count == 0 || DateTimeOffset.UtcNow - began > Patience) break;
         }
 
@@ -81,8 +83,9 @@ internal static partial class RestInvariants
         try
         {
             await using var connection = await stage.Rows.OpenConnectionAsync(cancellation);
-            var idle = await connection.ExecuteScalarAsync<int>(new(IdleInTransactionSql, cancellationToken: cancellation));
-            return idle == 0 ? tooMany : tooMany.Append($"{idle} transactions of hosts are open at rest");
+            var (transactions, lost, what) = await connection.QuerySingleAsync<(int, int, string?)>(new(OpenSql, cancellationToken: cancellation));
+            if (transactions > 0) tooMany = tooMany.Append($"{transactions} transactions of hosts are open at rest");
+            return lost == 0 ? tooMany : tooMany.Append($"{lost} connections of hosts that nobody uses, and no pool closes; on them last: {what}");
         }
         catch (NpgsqlException)
         {
@@ -107,11 +110,16 @@ internal static partial class RestInvariants
         }
     }
 
-    private const string IdleInTransactionSql =
+    // What lies idle in a pool is closed after three seconds or used; a connection that was not given back never is.
+    private const string OpenSql =
         """
-        select count(*)
+        select
+            count(*) filter (where xact_start < clock_timestamp() - interval '2 seconds')::int,
+            count(*) filter (where is_lost)::int,
+            string_agg(application_name || ': ' || left(regexp_replace(query, '\s+', ' ', 'g'), 60), '; ') filter (where is_lost)
         from pg_stat_activity
-        where datname = current_database() and application_name like 'call-orchestration%' and xact_start < clock_timestamp() - interval '2 seconds'
+        cross join lateral (select state = 'idle' and state_change < clock_timestamp() - interval '15 seconds' as is_lost) as judged
+        where datname = current_database() and application_name like 'call-orchestration%'
         """;
 
     [GeneratedRegex(@"[0-9]{10,}")]

@@ -15,7 +15,7 @@ internal sealed class StormClient(
     StormPlan plan, IReadOnlyList<StormHost> hosts, IReadOnlyList<StormOrganization> organizations, Strikes strikes, DateTimeOffset began) : IDisposable
 {
     private const int IntruderShare = 4;
-    private const int LongUrl = 400;
+    private const int LongUrl = 950;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan LongestRepeat = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan BetweenRepeats = TimeSpan.FromMilliseconds(250);

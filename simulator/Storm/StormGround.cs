@@ -50,10 +50,13 @@ internal sealed class StormGround : IAsyncDisposable
     }
 
     /// <summary>A database for one storm, in place of the one before; its connection string, without a pool.</summary>
-    public async Task<string> CreateDatabase()
+    /// <param name="commitDelay">How much longer each commit takes.</param>
+    public async Task<string> CreateDatabase(TimeSpan commitDelay)
     {
         await Execute($"drop database if exists {OfOneStorm} with (force)");
         await Execute($"create database {OfOneStorm} template {Template} strategy file_copy");
+        await Execute($"alter database {OfOneStorm} set commit_siblings = 0");
+        await Execute($"alter database {OfOneStorm} set commit_delay = {(int)commitDelay.TotalMicroseconds}");
         return ConnectionString(OfOneStorm);
     }
 
@@ -68,7 +71,7 @@ internal sealed class StormGround : IAsyncDisposable
 
     /// <summary>Copies what PostgreSQL has logged since its last start.</summary>
     public void KeepLog(string directory) =>
-        File.Copy(Path.Combine(postgres.DataDirectory, "server.log"), Path.Combine(directory, $"postgres-{Interlocked.Increment(ref logs)}.log"));
+        File.Copy(Path.Combine(postgres.DataDirectory, "server.log"), Path.Combine(directory, $"postgres-{Interlocked.Increment(ref logs)}.log"), overwrite: true);
 
     public async ValueTask DisposeAsync()
     {

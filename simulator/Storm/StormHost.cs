@@ -114,24 +114,31 @@ internal sealed class StormHost(int number, HostStart start, PostgresProxy proxy
         }
     }
 
+    /// <summary>Whether it answers, and can do its work.</summary>
+    public async Task<bool> IsReady(CancellationToken cancellation) => process is { } asked && await asked.IsReady(cancellation);
+
+    /// <summary>Ends when it does not stand still, or not any more.</summary>
+    public Task Thawed { get; private set; } = Task.CompletedTask;
+
     /// <summary>Stands still for so long, with every thread where it is.</summary>
     public async Task Freeze(TimeSpan time)
     {
         if (State != HostState.Up || process is null) return;
         var frozen = process;
-        State = HostState.Frozen;
-        await frozen.Freeze();
+        var thawed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        (State, Thawed) = (HostState.Frozen, thawed.Task);
         try
         {
-            await Task.Delay(time, end.Token);
+            await frozen.Freeze();
+            // It is thawed also where the storm ends meanwhile: a frozen process cannot even be asked to end.
+            await Task.Delay(time, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await frozen.Thaw();
+            if (process == frozen && State == HostState.Frozen) State = HostState.Up;
         }
-        catch (OperationCanceledException)
+        finally
         {
-            // It is thawed all the same: a frozen process cannot even be asked to end.
+            thawed.SetResult();
         }
-
-        await frozen.Thaw();
-        if (process == frozen && State == HostState.Frozen) State = HostState.Up;
     }
 
     /// <summary>Ends when a host that was killed is up again.</summary>

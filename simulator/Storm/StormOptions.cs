@@ -57,6 +57,10 @@ internal static class StormTimes
     /// <summary>Longer than the deadline of a dial.</summary>
     public static readonly TimeSpan Pause = AnswerTimeout + TimeSpan.FromSeconds(1.5);
 
+    /// <summary>The same; and where a dial is still to leave, longer than its call lasts without it.</summary>
+    public static TimeSpan FreezeAt(string failpoint) =>
+        failpoint is "after-claim" or "before-send" ? AnswerTimeout + ((LookUps + 1) * (LookUpInterval + Interval)) : Pause;
+
     /// <summary>From the last time that somebody acted on a call, or the last fault, to its end at the latest: both attempts wait for all they can.</summary>
     public static readonly TimeSpan LongestEnd = 2 * (AnswerTimeout + CallTimeout + LookUps * LookUpInterval) + RetryDelay + TimeSpan.FromSeconds(10);
 

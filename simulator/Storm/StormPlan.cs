@@ -12,8 +12,10 @@ namespace CallOrchestration.Simulator.Storm;
 /// <param name="Drawn">The calls.</param>
 /// <param name="Faults">Those of hosts and database.</param>
 /// <param name="BatchSize">The most calls that a host claims at once.</param>
+/// <param name="CommitDelay">How much longer each commit takes, as on a slower disk.</param>
 /// <param name="Reserve">Numbers for calls beyond those.</param>
-internal sealed record StormPlan(int Seed, IReadOnlyList<PlannedCall> Drawn, IReadOnlyList<PlannedFault> Faults, int BatchSize, Queue<string> Reserve)
+internal sealed record StormPlan(
+    int Seed, IReadOnlyList<PlannedCall> Drawn, IReadOnlyList<PlannedFault> Faults, int BatchSize, TimeSpan CommitDelay, Queue<string> Reserve)
 {
     // For each fault of the provider that did not strike, and for hosts that did not come past a failpoint often enough.
     private const int CallsForAFault = 3;
@@ -21,6 +23,9 @@ internal sealed record StormPlan(int Seed, IReadOnlyList<PlannedCall> Drawn, IRe
 
     // From a claim of one call to one of all of them.
     private static readonly int[] BatchSizes = [1, 5, 50, 200, 500];
+
+    // From none to one in which much can happen between the rows of a statement and its commit.
+    private static readonly int[] CommitDelays = [0, 5, 100];
 
     private readonly ConcurrentDictionary<string, PlannedCall> byNumber = new(Drawn.Select(call => KeyValuePair.Create(call.Customer, call)));
 
@@ -31,7 +36,9 @@ internal sealed record StormPlan(int Seed, IReadOnlyList<PlannedCall> Drawn, IRe
     {
         var dice = new Random(seed);
         var (calls, reserve) = PlannedCalls.Draw(options, dice);
-        return new(seed, calls, PlannedFaults.Draw(options, dice), BatchSizes[dice.Next(BatchSizes.Length)], reserve);
+        return new(
+            seed, calls, PlannedFaults.Draw(options, dice), BatchSizes[dice.Next(BatchSizes.Length)],
+            TimeSpan.FromMilliseconds(CommitDelays[dice.Next(CommitDelays.Length)]), reserve);
     }
 
     /// <summary>
@@ -68,7 +75,7 @@ internal sealed record StormPlan(int Seed, IReadOnlyList<PlannedCall> Drawn, IRe
     /// <summary>For the screen: one line for each kind of call, each provider fault and each fault of hosts and database.</summary>
     public IEnumerable<string> Describe()
     {
-        yield return Invariant($"seed {Seed}: {Drawn.Count(call => call.Kind != CallKind.Probe)} calls, {Faults.Count} faults of hosts and database, batches of {BatchSize}");
+        yield return Invariant($"seed {Seed}: {Drawn.Count(call => call.Kind != CallKind.Probe)} calls, {Faults.Count} faults of hosts and database, batches of {BatchSize}, commits {CommitDelay.TotalMilliseconds} ms late");
         yield return $"  calls     {string.Join(", ", Drawn.Where(call => call.Kind != CallKind.Probe).CountBy(call => call.Kind).OrderBy(kind => kind.Key).Select(kind => Invariant($"{kind.Value} {kind.Key.ToString().ToLowerInvariant()}")))}";
         yield return $"  provider  {string.Join(", ", ProviderFaults.Select(fault => Invariant($"{fault.Times} {fault.Fault}")))}";
         foreach (var fault in Faults) yield return $"  {fault.Describe()}";

@@ -72,12 +72,13 @@ internal sealed class StormRound(StormPlan plan, StormStage stage, StormOptions 
         try
         {
             await client.Play(Plan.Drawn.Where(call => call.Kind != CallKind.Probe), cancellation);
-            await Settle(cancellation);
-            for (var encores = 0; encores < MostEncores && Missed.Count > 0; encores++)
+            // Where a call has outlived every bound, the storm is lost, and no encore would say more.
+            var settled = await Settle(cancellation);
+            for (var encores = 0; settled && encores < MostEncores && Missed.Count > 0; encores++)
             {
                 faults = Task.WhenAll(faults, database.Play(Began, storm.Task, over.Token));
-                await client.Play(Plan.Encore(MissedOfProvider, MissedFaults.Any(fault => fault.Failpoint is not null), DateTimeOffset.UtcNow - Began), cancellation);
-                await Settle(cancellation);
+                await client.Play(Plan.Encore(MissedOfProvider, MissedFaults.Any(), DateTimeOffset.UtcNow - Began), cancellation);
+                settled = await Settle(cancellation);
             }
 
             await client.Probe(cancellation);
@@ -99,6 +100,8 @@ internal sealed class StormRound(StormPlan plan, StormStage stage, StormOptions 
     /// <returns>False: the host is to throw.</returns>
     public async Task<bool> AtFailpoint(StormHost host, string name)
     {
+        // What a host has asked just before it was frozen is answered when it goes on, or nobody would ever see how it does.
+        await host.Thawed;
         var hit = hits.AddOrUpdate(name, 1, (_, times) => times + 1);
         if (Plan.Faults.FirstOrDefault(fault => fault.Failpoint == name && fault.Hit == hit) is not { } fault) return true;
         Strikes.Strike(fault, $"host {host.Number}");
@@ -111,7 +114,7 @@ internal sealed class StormRound(StormPlan plan, StormStage stage, StormOptions 
                 await Task.Delay(StormTimes.Pause);
                 return true;
             case FaultKind.Freeze:
-                await host.Freeze(StormTimes.Pause);
+                await host.Freeze(StormTimes.FreezeAt(name));
                 return true;
             case FaultKind.Cut:
                 host.Proxy.CutAll();
@@ -165,17 +168,19 @@ internal sealed class StormRound(StormPlan plan, StormStage stage, StormOptions 
         }
     }
 
-    // Until all calls are over and the provider has told all, but no longer than the longest of them may take.
-    private async Task Settle(CancellationToken cancellation)
+    // Until all calls are over and the provider has told all, but no longer than the longest of them may take; whether all are.
+    private async Task<bool> Settle(CancellationToken cancellation)
     {
         LastActed = DateTimeOffset.UtcNow;
         while (DateTimeOffset.UtcNow - LastActed < StormTimes.LongestEnd)
         {
             if (Strikes.All.Count > 0 && Strikes.All.Max(strike => strike.At) is var struck && struck > LastActed) LastActed = struck;
             if (Strikes.Outages.Count > 0 && Strikes.Outages.Max(outage => outage.To) is var mended && mended > LastActed) LastActed = mended;
-            if (stage.ProviderQuiet().IsCompleted && stage.Hosts.All(host => host.State is HostState.Up or HostState.Dead) && await AllOver(cancellation)) return;
+            if (stage.ProviderQuiet().IsCompleted && stage.Hosts.All(host => host.State is HostState.Up or HostState.Dead) && await AllOver(cancellation)) return true;
             await Task.Delay(BetweenLooks, cancellation);
         }
+
+        return false;
     }
 
     private async Task<bool> AllOver(CancellationToken cancellation)

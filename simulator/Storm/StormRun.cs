@@ -41,7 +41,7 @@ internal sealed class StormRun(StormOptions options, StormScreen screen)
         if (options.Soak)
         {
             var first = StormPlan.Draw(options, options.Seed);
-            await using var stage = await StormStage.Build(ground, options, options.Seed, first.BatchSize, cancellation);
+            await using var stage = await StormStage.Build(ground, options, first, cancellation);
             var known = new HashSet<Guid>();
             for (var seed = options.Seed; GoesOn(seed, results); seed++)
             {
@@ -54,7 +54,7 @@ internal sealed class StormRun(StormOptions options, StormScreen screen)
             for (var seed = options.Seed; GoesOn(seed, results); seed++)
             {
                 var plan = StormPlan.Draw(options, seed);
-                await using var stage = await StormStage.Build(ground, options, seed, plan.BatchSize, cancellation);
+                await using var stage = await StormStage.Build(ground, options, plan, cancellation);
                 results.Add(await Play(stage, plan, [], warm: null, last: true, cancellation));
             }
         }

@@ -40,14 +40,14 @@ internal sealed class StormStage : IAsyncDisposable
     /// <summary>Ends when the provider has played and told everything.</summary>
     public Task ProviderQuiet() => exotel.Quiet();
 
-    public static async Task<StormStage> Build(StormGround ground, StormOptions options, int seed, int batchSize, CancellationToken cancellation)
+    public static async Task<StormStage> Build(StormGround ground, StormOptions options, StormPlan plan, CancellationToken cancellation)
     {
-        var directory = Path.Combine(ground.Directory, $"seed-{seed}");
+        var directory = Path.Combine(ground.Directory, $"seed-{plan.Seed}");
         System.IO.Directory.CreateDirectory(directory);
-        var stage = new StormStage(ground, options, directory, await ground.CreateDatabase());
+        var stage = new StormStage(ground, options, directory, await ground.CreateDatabase(plan.CommitDelay));
         try
         {
-            await stage.Start(batchSize, cancellation);
+            await stage.Start(plan.BatchSize, cancellation);
             return stage;
         }
         catch
@@ -108,8 +108,8 @@ internal sealed class StormStage : IAsyncDisposable
         database.Pooling = true;
         database.MaxPoolSize = PoolSize;
         // What is not used any more is closed soon, so that what stays open after a storm was lost by somebody.
-        database.ConnectionIdleLifetime = 10;
-        database.ConnectionPruningInterval = 5;
+        database.ConnectionIdleLifetime = 3;
+        database.ConnectionPruningInterval = 1;
         return new(ExotelAccount.Settings(played, exotel.Address, new("http://hosts.invalid")))
         {
             ["ConnectionStrings__CallOrchestration"] = database.ConnectionString,

@@ -47,6 +47,10 @@ internal sealed class Strikes
 
     public void Note(Outage outage) => outages.Enqueue(outage);
 
+    /// <summary>Whether anything struck in a span, or was broken.</summary>
+    public bool Within(DateTimeOffset from, DateTimeOffset to) =>
+        struck.Any(strike => strike.At >= from && strike.At <= to) || outages.Any(outage => outage.From <= to && outage.To >= from);
+
     /// <summary>How much of a span was taken up by outages; two at once count twice, as what they hold up may be held up twice.</summary>
     public TimeSpan BrokenWithin(DateTimeOffset from, DateTimeOffset to) => outages
         .Select(outage => (From: outage.From > from ? outage.From : from, To: outage.To < to ? outage.To : to))
