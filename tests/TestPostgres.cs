@@ -58,7 +58,13 @@ public sealed class TestPostgres : IAsyncLifetime
     }
 
     private string ConnectionString(string database) =>
-        new NpgsqlConnectionStringBuilder(server!.ConnectionString) { Database = database, Pooling = database != Template }.ConnectionString;
+        new NpgsqlConnectionStringBuilder(server!.ConnectionString)
+        {
+            Database = database,
+            Pooling = database != Template,
+            // The driver reads the wall clock for it: a machine that stands still for some seconds must not fail a test.
+            Timeout = 30,
+        }.ConnectionString;
 
     private async Task Execute(string sql)
     {

@@ -25,7 +25,7 @@ public abstract class ConnectionPool : IAsyncDisposable
     }
 
     /// <summary>Opens a connection; to close it gives the turn to the next.</summary>
-    /// <exception cref="NpgsqlException">There is no connection to be had within 5 s, or none is given back within 5 s.</exception>
+    /// <exception cref="NpgsqlException">No connection can be opened within 5 s, or the <c>Timeout</c> of the connection string; or none is given back within 5 s.</exception>
     public async ValueTask<NpgsqlConnection> OpenConnection(CancellationToken cancellation)
     {
         if (!await turns.WaitAsync(LongestWait, cancellation)) throw new NpgsqlException("All connections of the pool are in use.");
@@ -124,7 +124,7 @@ public static class Database
             Options = $"{given.Options} {limits}".Trim(),
             MaxPoolSize = given.ContainsKey("Maximum Pool Size") ? given.MaxPoolSize : connections,
             // A caller is waiting on the line: a database that is away is told at once, not after the driver's 15 s.
-            Timeout = 5,
+            Timeout = given.ContainsKey("Timeout") ? given.Timeout : 5,
             // The server's limits come first; this one only ends the wait for a server that has vanished from the network.
             CommandTimeout = 30,
             KeepAlive = 30,

@@ -29,7 +29,7 @@ internal sealed class HostProcess : IAsyncDisposable
     // Dials that are out get their answer first, then PostgreSQL stops; the host has limits of its own for both.
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(40);
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
-    private static readonly HttpClient Readiness = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
+    private static readonly HttpClient Readiness = new(new SocketFailures(new SocketsHttpHandler { UseProxy = false })) { Timeout = TimeSpan.FromSeconds(5) };
 
     private readonly HostStart _start;
     private readonly Process _process;

@@ -74,12 +74,12 @@ internal static class LifecycleRun
         return new(compared, provider.Sent, watch.Elapsed, options.Seed) { Witness = witness };
     }
 
-    private static HttpClient Connect(LifecycleOptions options) => new(new SocketsHttpHandler
+    private static HttpClient Connect(LifecycleOptions options) => new(new SocketFailures(new SocketsHttpHandler
     {
         // A redirect is a wrong answer to a webhook, so none is followed. A proxy cannot know what is meant by localhost.
         AllowAutoRedirect = false,
         UseProxy = !options.Url.IsLoopback,
-    })
+    }))
     {
         BaseAddress = new Uri(options.Url.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/"),
         Timeout = options.Patience,

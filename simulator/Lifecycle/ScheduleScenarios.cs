@@ -7,7 +7,8 @@ namespace CallOrchestration.Simulator.Lifecycle;
 /// <summary>When a call is dialled, and when it is not.</summary>
 internal static class ScheduleScenarios
 {
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(3);
+    // All scenarios begin at once, on a host that may just have started: what changes a call before it is due must get there first.
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(6);
 
     /// <summary>Due some seconds from now, and not dialled before.</summary>
     public static async Task Delayed(Stage stage)

@@ -29,12 +29,12 @@ internal sealed class ExotelServer : IAsyncDisposable
     {
         _ledger = new Ledger(options.Ledger, options.Time, options.DurableLedger, options.Written);
         _errands = new Errands(options.Say);
-        _http = new HttpClient(options.Carrier ?? new SocketsHttpHandler
+        _http = new HttpClient(options.Carrier ?? new SocketFailures(new SocketsHttpHandler
         {
             // Exotel follows no redirect, and a proxy cannot know what a client on this machine means by localhost.
             AllowAutoRedirect = false,
             UseProxy = false,
-        })
+        }))
         {
             Timeout = Timeout.InfiniteTimeSpan, // each delivery has its own
         };

@@ -22,7 +22,7 @@ internal sealed class InboundStory(string from, string to, string ending, double
     /// <returns>Whether every step was answered with exactly 200: a redirect would take the flow's other branch.</returns>
     public async Task<bool> Play(Uri url, string token, CancellationToken cancellation)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !url.IsLoopback })
+        using var http = new HttpClient(new SocketFailures(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !url.IsLoopback }))
         {
             BaseAddress = new Uri(url.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/"),
             Timeout = Patience,

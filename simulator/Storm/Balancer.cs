@@ -6,12 +6,12 @@ namespace CallOrchestration.Simulator.Storm;
 /// The one public address of all hosts: passes each request on to one that is up, or to the one that it names, up or not. As a real one
 /// it knows of a host's end a moment late.
 /// </summary>
-internal sealed class Balancer(IReadOnlyList<StormHost> hosts) : DelegatingHandler(new SocketsHttpHandler
+internal sealed class Balancer(IReadOnlyList<StormHost> hosts) : DelegatingHandler(new SocketFailures(new SocketsHttpHandler
 {
     AllowAutoRedirect = false,
     UseProxy = false,
     ConnectTimeout = TimeSpan.FromSeconds(2),
-})
+}))
 {
     private int turn;
 

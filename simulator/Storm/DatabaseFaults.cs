@@ -96,7 +96,7 @@ internal sealed class DatabaseFaults(
     // Everything that the host asks of the database hangs, while more requests come than its pool has connections.
     private async Task FillPool(PlannedFault fault, StormHost host, CancellationToken cancellation)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = host.Url, Timeout = TimeSpan.FromSeconds(15) };
+        using var http = new HttpClient(new SocketFailures(new SocketsHttpHandler { UseProxy = false })) { BaseAddress = host.Url, Timeout = TimeSpan.FromSeconds(15) };
         http.DefaultRequestHeaders.Authorization = new("Bearer", organizations[0].ApiKey);
         await strikes.During(async () =>
         {
