@@ -226,5 +226,4 @@ public sealed class DialCallsTests(TestPostgres postgres, DialCallsTests.BadDays
             line.ShouldNotContain(acme.WebhookToken);
         }
     }
-
-    // A clock that a process finds further on, as one that stood still does.}
+}

@@ -19,10 +19,11 @@ internal sealed class TriggerDueCalls(
 
     private readonly List<(Guid ClaimId, long Since)> unsettled = [];
 
-    // Since when each batch was full; null: the last one was not.
+    // Since when every batch was full; null: the last one was not.
     private long? behindSince;
 
-    // The organization whose turn was the last; after it, the next.
+    // In a backlog every other batch is claimed in turn. After the organization whose turn was the last, it is the next one's.
+    private bool inTurn;
     private Guid lastTurn;
 
     /// <param name="Claimed">How many calls were claimed and are being dialled.</param>
@@ -42,11 +43,12 @@ internal sealed class TriggerDueCalls(
 
         await using var connection = await database.OpenConnection(cancellation);
         await SettleClaims(connection);
+        inTurn = !inTurn && behindSince is { } since && time.GetElapsedTime(since) > KeepsUp;
         var claimed = await Claim(connection, limit);
         if (claimed.Count > 0) await Failpoint.Hit(Failpoint.AfterClaim);
         var full = claimed.Count == limit;
-        behindSince = full ? behindSince ?? time.GetTimestamp() : null;
-        return new(claimed.Count, full, Held: false, dial.Start(claimed));
+        if (!inTurn) behindSince = full ? behindSince ?? time.GetTimestamp() : null;
+        return new(claimed.Count, Full: full || inTurn, Held: false, dial.Start(claimed));
     }
 
     /// <summary>When the next call is due (UTC; null: none is scheduled), and how long that is from now, by the database's clock.</summary>
@@ -64,20 +66,9 @@ internal sealed class TriggerDueCalls(
         var parameters = new { claimId, limit, wait = timers.AnswerTimeout, lastTurn };
         try
         {
-            if (behindSince is { } since && time.GetElapsedTime(since) > KeepsUp)
-            {
-                lastTurn = Guid.Empty;
-                var inTurn = await connection.QueryAsync<ClaimedCall, Guid?, ClaimedCall>(ClaimInTurnSql, (call, last) =>
-                {
-                    lastTurn = last ?? Guid.Empty;
-                    return call with { ClaimedAt = claimedAt };
-                }, parameters, splitOn: "last_turn");
-                return inTurn.AsList();
-            }
-
             // Buffered: all rows are read and the statement is committed before the first of them is dialled. Without a token: a claim that
             // is called off half way may be committed all the same.
-            var claimed = await connection.QueryAsync<ClaimedCall>(ClaimSql, parameters);
+            var claimed = inTurn ? await ClaimInTurn(connection, parameters) : await connection.QueryAsync<ClaimedCall>(ClaimSql, parameters);
             return [.. claimed.Select(call => call with { ClaimedAt = claimedAt })];
         }
         catch (NpgsqlException)
@@ -85,6 +76,17 @@ internal sealed class TriggerDueCalls(
             unsettled.Add((claimId, claimedAt));
             throw;
         }
+    }
+
+    private async Task<IEnumerable<ClaimedCall>> ClaimInTurn(NpgsqlConnection connection, object parameters)
+    {
+        // Where no place was left, the turn goes on after the last; else it starts over.
+        lastTurn = Guid.Empty;
+        return await connection.QueryAsync<ClaimedCall, Guid?, ClaimedCall>(ClaimInTurnSql, (call, last) =>
+        {
+            lastTurn = last ?? Guid.Empty;
+            return call;
+        }, parameters, splitOn: "last_turn");
     }
 
     // An error during a claim leaves open whether it was committed. Its calls, if there are any, were never dialled, for this host never
@@ -113,8 +115,8 @@ internal sealed class TriggerDueCalls(
         """
         + ClaimDue;
 
-    // In a backlog every organization gets its turn, one after the other, with an equal share of the batch; what they leave is claimed first
-    // in, first out. turns: each organization with a pending call, found by its first in the index; the batch takes as many as it has places.
+    // An equal share of the batch for each organization with a pending call, as many of them as it has places: one after the other, by the first
+    // of each in the index.
     internal const string ClaimInTurnSql =
         """
         with recursive turns as (
@@ -137,7 +139,7 @@ internal sealed class TriggerDueCalls(
             ) following
             where t.place < @limit
         ),
-        in_turn as materialized (
+        due as materialized (
             select share.id
             from turns t
             cross join lateral (
@@ -148,19 +150,6 @@ internal sealed class TriggerDueCalls(
                 limit @limit / (select count(*) from turns)
                 for no key update skip locked
             ) share
-        ),
-        others as materialized (
-            select id
-            from calls
-            where status = 'PENDING' and next_action_at <= now() and id not in (select id from in_turn)
-            order by next_action_at, id
-            limit @limit - (select count(*) from in_turn)
-            for no key update skip locked
-        ),
-        due as (
-            select id from in_turn
-            union all
-            select id from others
         )
         """
         + ClaimDue
