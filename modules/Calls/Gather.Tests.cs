@@ -41,6 +41,19 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
     }
 
     [Fact]
+    public async Task What_a_lost_connection_may_have_committed_is_not_asked_again()
+    {
+        var gather = new Divisions(host.Service<RequestDatabase>()) { Holds = true };
+        var before = new[] { gather.Ask(1, Cancellation), gather.Ask(1, Cancellation) };
+        var together = new[] { gather.Ask(4, Cancellation), gather.Ask(Divisions.EndsItsConnection, Cancellation), gather.Ask(5, Cancellation) };
+        gather.Release();
+
+        await Task.WhenAll(before);
+        foreach (var ask in together) (await Should.ThrowAsync<PostgresException>(() => ask)).SqlState.ShouldBe(PostgresErrorCodes.AdminShutdown);
+        gather.Statements.ShouldBe(["1", "1", $"4 {Divisions.EndsItsConnection} 5"]);
+    }
+
+    [Fact]
     public async Task Beyond_what_can_wait_nothing_is_asked()
     {
         var gather = new Divisions(host.Service<RequestDatabase>()) { Holds = true, MostWaiting = 1 };
@@ -115,6 +128,8 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
     /// <summary>What a hundred divided by a number is, held back until the test lets go.</summary>
     private sealed class Divisions(RequestDatabase database) : Gather<int, int>(database)
     {
+        public const int EndsItsConnection = -1;
+
         private readonly TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly List<string> statements = [];
         private readonly Channel<int> finished = Channel.CreateUnbounded<int>();
@@ -140,9 +155,16 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
         {
             lock (statements) statements.Add(string.Join(' ', asks));
             if (Holds) await released.Task;
-            var answers = (await connection.QueryAsync<int>("select 100 / number from unnest(@numbers) with ordinality as asked (number, place) order by place", new { numbers = asks.ToArray() })).AsList();
+            var answers = (await connection.QueryAsync<int>(DivideSql, new { numbers = asks.ToArray(), EndsItsConnection })).AsList();
             foreach (var ask in asks) finished.Writer.TryWrite(ask);
             return answers;
         }
+
+        private const string DivideSql =
+            """
+            select case when number = @EndsItsConnection then pg_terminate_backend(pg_backend_pid())::integer else 100 / number end
+            from unnest(@numbers) with ordinality as asked (number, place)
+            order by place
+            """;
     }
 }
