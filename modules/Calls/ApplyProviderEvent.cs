@@ -69,8 +69,8 @@ public static class ApplyProviderEvent
     //   none yet, unless the history knows it from the attempt before. With no name at all it can only be the current one.
     // began_at: the provider's times are whole seconds and ours are finer; nothing is answered or ends before it began.
     // decided: what it does. Only an event of the current attempt of a call in progress does anything.
-    private static string Sql(string locked) =>
-        $"""
+    private const string UpToTheLock =
+        """
         with event as (
             select *
             from json_to_recordset(@events::json) as e (
@@ -98,7 +98,12 @@ public static class ApplyProviderEvent
             join calls c on c.id = f.id
             where f.turn = 1
             order by c.id
-            for no key update of c {locked}
+            for no key update of c
+        """;
+
+    private const string FromTheLock =
+        """
+
         ),
         placed as (
             select t.*, e.organization_id, e.call_sid, e.word, e.kind, e.outcome, e.from_applet, e.from_number, e.to_number, e.happened_at, e.started_at,
@@ -171,10 +176,10 @@ public static class ApplyProviderEvent
         left join written w using (number)
         """;
 
-    internal static readonly string ApplySql = Sql(locked: "");
+    internal const string ApplySql = UpToTheLock + FromTheLock;
 
     // One row that somebody holds must not hold up the others.
-    internal static readonly string ApplyTogetherSql = Sql(locked: "skip locked");
+    internal const string ApplyTogetherSql = UpToTheLock + " skip locked" + FromTheLock;
 }
 
 /// <summary>Events that arrive at the same time share a statement, each for its own call.</summary>
