@@ -143,3 +143,13 @@ internal sealed class NoAlarms : TimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         base.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 }
+
+/// <summary>A clock that a test sets ahead: the monotonic one, by which a host sees that it was frozen or is late.</summary>
+internal sealed class Leap : TimeProvider
+{
+    private long ahead;
+
+    public void By(TimeSpan time) => ahead += (long)(time.TotalSeconds * TimestampFrequency);
+
+    public override long GetTimestamp() => base.GetTimestamp() + ahead;
+}

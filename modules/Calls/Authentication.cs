@@ -51,7 +51,7 @@ public static class CallbackSignature
 
 /// <summary>One handler for the three schemes: each finds an organization by the hash of what was sent.</summary>
 internal sealed class OrganizationAuthentication(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder, RequestDatabase database)
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder, Secrets secrets)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
 {
     private const string Bearer = "Bearer ";
@@ -60,9 +60,9 @@ internal sealed class OrganizationAuthentication(
     {
         var caller = Scheme.Name switch
         {
-            Schemes.ApiKey => await BySecret(ApiKeySql, BearerToken()),
+            Schemes.ApiKey => await BySecret(Secrets.Kind.ApiKey, BearerToken()),
             Schemes.Callback when Request.Query.ContainsKey("signature") => await BySignature(),
-            _ => await BySecret(WebhookTokenSql, Request.Query["token"]),
+            _ => await BySecret(Secrets.Kind.WebhookToken, Request.Query["token"]),
         };
         if (caller is null) return AuthenticateResult.NoResult();
 
@@ -84,13 +84,12 @@ internal sealed class OrganizationAuthentication(
         return header?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true ? header[Bearer.Length..].Trim() : null;
     }
 
-    private async Task<Caller?> BySecret(string sql, string? secret)
+    private async Task<Caller?> BySecret(Secrets.Kind kind, string? secret)
     {
         if (string.IsNullOrEmpty(secret)) return null;
         var hash = Organizations.Hash(secret);
-        await using var connection = await database.OpenConnection(Context.RequestAborted);
-        var (id, stored) = await connection.QuerySingleOrDefaultAsync<(Guid Id, byte[]? Hash)>(sql, new { hash });
-        return stored is not null && CryptographicOperations.FixedTimeEquals(stored, hash) ? new(id) : null;
+        var known = await secrets.Ask(new(kind, hash), Context.RequestAborted);
+        return known is not null && CryptographicOperations.FixedTimeEquals(known.Value, hash) ? new(known.OrganizationId) : null;
     }
 
     // Whatever is wrong, the answer is the same: no hint which part it was.
@@ -102,33 +101,60 @@ internal sealed class OrganizationAuthentication(
             return null;
         }
 
-        await using var connection = await database.OpenConnection(Context.RequestAborted);
-        var (id, secret) = await connection.QuerySingleOrDefaultAsync<(Guid Id, byte[]? Secret)>(CallbackSecretSql, new { call });
-        if (secret is null) return null;
-        var expected = Encoding.ASCII.GetBytes(CallbackSignature.Of(secret, id, call, attempt));
+        if (await secrets.Ask(new(Secrets.Kind.OfCall, call.ToByteArray(bigEndian: true)), Context.RequestAborted) is not { } known) return null;
+        var expected = Encoding.ASCII.GetBytes(CallbackSignature.Of(known.Value, known.OrganizationId, call, attempt));
         var sent = Encoding.UTF8.GetBytes(Request.Query["signature"].ToString());
-        return CryptographicOperations.FixedTimeEquals(expected, sent) ? new(id, call, attempt) : null;
+        return CryptographicOperations.FixedTimeEquals(expected, sent) ? new(known.OrganizationId, call, attempt) : null;
+    }
+}
+
+/// <summary>
+/// Finds organizations by what requests bring, those of the same moment in one statement. Nothing is kept: a key that was rotated is refused
+/// from the next request on.
+/// </summary>
+internal sealed class Secrets(RequestDatabase database) : Gather<Secrets.Sought, Secrets.Known?>(database)
+{
+    public enum Kind
+    {
+        /// <summary>By the hash of its API key.</summary>
+        ApiKey,
+
+        /// <summary>By the hash of its webhook token.</summary>
+        WebhookToken,
+
+        /// <summary>By the id of one of its calls; what is known then is the secret that signs its callbacks.</summary>
+        OfCall,
     }
 
-    private const string ApiKeySql =
-        """
-        select id, api_key_hash
-        from organizations
-        where api_key_hash = @hash
-        """;
+    public sealed record Sought(Kind Kind, byte[] By);
 
-    private const string WebhookTokenSql =
-        """
-        select id, webhook_token_hash
-        from organizations
-        where webhook_token_hash = @hash
-        """;
+    public sealed record Known(Guid OrganizationId, byte[] Value);
 
-    private const string CallbackSecretSql =
+    protected override async Task<IReadOnlyList<Known?>> Run(NpgsqlConnection connection, IReadOnlyList<Sought> asks)
+    {
+        var found = await connection.QueryAsync<(int Number, Guid Id, byte[] Value)>(FindSql, new
+        {
+            kinds = asks.Select(sought => (int)sought.Kind).ToArray(),
+            by = asks.Select(sought => sought.By).ToArray(),
+        });
+        var known = new Known?[asks.Count];
+        foreach (var (number, id, value) in found) known[number - 1] = new(id, value);
+        return known;
+    }
+
+    internal const string FindSql =
         """
-        select o.id, o.callback_secret
-        from calls c
-        join organizations o on o.id = c.organization_id
-        where c.id = @call
+        select s.number::integer, f.id, f.value
+        from unnest(@kinds::integer[], @by::bytea[]) with ordinality as s (kind, by, number)
+        cross join lateral (
+            select id, api_key_hash as value from organizations where s.kind = 0 and api_key_hash = s.by
+            union all
+            select id, webhook_token_hash from organizations where s.kind = 1 and webhook_token_hash = s.by
+            union all
+            select o.id, o.callback_secret
+            from calls c
+            join organizations o on o.id = c.organization_id
+            where s.kind = 2 and c.id = encode(s.by, 'hex')::uuid
+        ) f
         """;
 }

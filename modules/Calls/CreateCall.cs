@@ -22,7 +22,7 @@ internal static class CreateCall
     internal sealed record Request(string? Direction, string? From, string? To, DateTimeOffset? NextActionAt, JsonElement? Metadata, CallConnection? Connect);
 
     internal static async Task<Results<Created<Call>, ValidationProblem, ProblemHttpResult>> Handle(
-        Request request, Caller caller, HttpContext context, RequestDatabase database, DueSignal due)
+        Request request, Caller caller, HttpContext context, NewCalls calls, RequestDatabase database, DueSignal due)
     {
         var result = Rules.Validate(request);
         if (!result.IsValid) return Problems.Invalid(result.ToDictionary());
@@ -38,6 +38,7 @@ internal static class CreateCall
                 request.Connect),
             caller,
             context,
+            calls,
             database,
             due);
     }

@@ -22,6 +22,50 @@ namespace CallOrchestration.Calls;
 public sealed record NewCall(
     string Direction, string From, string To, bool DialNow, DateTime? NextActionAt, string? Metadata, CallConnection? Connect);
 
+/// <summary>The calls that clients create at the same time, in one statement: the row as it was inserted; null where its key is taken.</summary>
+public sealed class NewCalls(RequestDatabase database) : Gather<NewCalls.Row, Call?>(database)
+{
+    /// <summary>A row to insert; times in UTC, <c>Hash</c> is the SHA-256 of the request that came with the key.</summary>
+    public sealed record Row(Guid Id, Guid OrganizationId, NewCall Call, string? Key, byte[]? Hash);
+
+    /// <inheritdoc />
+    protected override async Task<IReadOnlyList<Call?>> Run(NpgsqlConnection connection, IReadOnlyList<Row> asks)
+    {
+        var calls = JsonSerializer.Serialize(asks.Select(row => new
+        {
+            id = row.Id,
+            organization_id = row.OrganizationId,
+            direction = row.Call.Direction,
+            from_number = row.Call.From,
+            to_number = row.Call.To,
+            dial_now = row.Call.DialNow,
+            next_action_at = row.Call.NextActionAt,
+            metadata = row.Call.Metadata,
+            connect = row.Call.Connect?.ToJson(),
+            idempotency_key = row.Key,
+            idempotency_hash = row.Hash is null ? null : $"\\x{Convert.ToHexString(row.Hash)}",
+        }));
+        var inserted = (await connection.QueryAsync<Call>(InsertSql, new { calls })).ToDictionary(call => call.Id);
+        return [.. asks.Select(row => inserted.GetValueOrDefault(row.Id))];
+    }
+
+    // In the order of the keys: of two statements that insert the same ones, neither waits for the other while the other waits for it.
+    internal const string InsertSql =
+        $"""
+        insert into calls (
+            id, organization_id, direction, status, from_number, to_number, next_action_at, metadata, connect, idempotency_key, idempotency_hash, history)
+        select n.id, n.organization_id, n.direction, 'PENDING', n.from_number, n.to_number,
+            coalesce(n.next_action_at, case when n.dial_now then now() end), n.metadata::json, n.connect::jsonb, n.idempotency_key, n.idempotency_hash,
+            jsonb_build_array(call_history_entry('created', 'api', 1, 'PENDING'))
+        from json_to_recordset(@calls::json) as n (
+            id uuid, organization_id uuid, direction text, from_number text, to_number text, dial_now boolean, next_action_at timestamptz,
+            metadata text, connect text, idempotency_key text, idempotency_hash bytea)
+        order by n.organization_id, n.idempotency_key, n.id
+        on conflict (organization_id, idempotency_key) where idempotency_key is not null do nothing
+        returning {Call.Columns}
+        """;
+}
+
 /// <summary>
 /// Creates a PENDING call, once for each Idempotency-Key. Both POSTs of calls end here, so that a key means the same on either.
 /// </summary>
@@ -40,35 +84,22 @@ public static partial class InsertCall
 
     /// <summary>Inserts the call and answers: 201, 400 for a bad key, 422 for a key that came with another body.</summary>
     public static async Task<Results<Created<Call>, ValidationProblem, ProblemHttpResult>> Run(
-        NewCall request, Caller caller, HttpContext context, RequestDatabase database, DueSignal due)
+        NewCall request, Caller caller, HttpContext context, NewCalls calls, RequestDatabase database, DueSignal due)
     {
         string? key = context.Request.Headers[IdempotencyKey];
         if (context.Request.Headers.ContainsKey(IdempotencyKey) && !IsKey(key))
             return Problems.Invalid(IdempotencyKey, $"must be 1 to {IdempotencyKeyLength} printable ASCII characters");
 
         var hash = key is null ? null : HashOf(context.Request.Path, request);
-        await using var connection = await database.OpenConnection(context.RequestAborted);
-        var inserted = await connection.QuerySingleOrDefaultAsync<Call>(InsertSql, new
-        {
-            id = Guid.CreateVersion7(),
-            caller.OrganizationId,
-            request.Direction,
-            request.From,
-            request.To,
-            request.DialNow,
-            request.NextActionAt,
-            request.Metadata,
-            connect = request.Connect?.ToJson(),
-            key,
-            hash,
-        });
+        var inserted = await calls.Ask(new(Guid.CreateVersion7(), caller.OrganizationId, request, key, hash), context.RequestAborted);
         if (inserted is not null)
         {
             due.Nudge(inserted.NextActionAt);
             return Created(inserted, context);
         }
 
-        // The key is taken. Whoever took it has committed, or the insert would still wait for it.
+        // The key is taken. Whoever took it has committed, or the insert would still wait for it; or it came with the same statement.
+        await using var connection = await database.OpenConnection(context.RequestAborted);
         var (id, createdAt, first) = await connection.QuerySingleAsync<(Guid Id, DateTime CreatedAt, byte[] Hash)>(
             FirstSql, new { caller.OrganizationId, key });
         if (!first.AsSpan().SequenceEqual(hash))
@@ -133,18 +164,6 @@ public static partial class InsertCall
         CreatedAt = createdAt,
         UpdatedAt = createdAt,
     };
-
-    private const string InsertSql =
-        $"""
-        insert into calls (
-            id, organization_id, direction, status, from_number, to_number, next_action_at, metadata, connect, idempotency_key, idempotency_hash, history)
-        values (
-            @id, @organizationId, @direction, 'PENDING', @from, @to,
-            coalesce(@nextActionAt, case when @dialNow then now() end), @metadata::json, @connect::jsonb, @key, @hash,
-            jsonb_build_array(call_history_entry('created', 'api', 1, 'PENDING')))
-        on conflict (organization_id, idempotency_key) where idempotency_key is not null do nothing
-        returning {Call.Columns}
-        """;
 
     private const string FirstSql =
         """

@@ -52,6 +52,7 @@ internal sealed partial class ProblemHandler(IProblemDetailsService problems, Re
         {
             BadHttpRequestException bad => FromRequest(bad),
             NpgsqlException error when DatabaseAway.Is(error) => Unavailable(context, error),
+            OverloadedException => Overloaded(context),
             OperationCanceledException when context.RequestAborted.IsCancellationRequested => new() { Status = StatusCodes.Status499ClientClosedRequest },
             // The framework knows no encoding of that name, and says so only by an exception of its own.
             InvalidOperationException when HasUnknownCharset(context.Request) => new() { Status = StatusCodes.Status415UnsupportedMediaType },
@@ -96,6 +97,12 @@ internal sealed partial class ProblemHandler(IProblemDetailsService problems, Re
         logger.LogWarning("The database is away ({SqlState}); answered 503.", error.SqlState ?? error.GetType().Name);
         context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         return new() { Status = StatusCodes.Status503ServiceUnavailable, Detail = "The database is away for the moment; the same request will do later." };
+    }
+
+    private static ProblemDetails Overloaded(HttpContext context)
+    {
+        context.Response.Headers.RetryAfter = "1";
+        return new() { Status = StatusCodes.Status503ServiceUnavailable, Detail = "More requests came at once than can be served; nothing was done, and the same request will do a moment later." };
     }
 
     // Not the exception itself: its message or its inner ones may quote the request.

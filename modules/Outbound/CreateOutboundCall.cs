@@ -20,7 +20,7 @@ internal static class CreateOutboundCall
     internal sealed record Request(string? From, string? To, DateTimeOffset? NextActionAt, JsonElement? Metadata, CallConnection? Connect);
 
     internal static async Task<Results<Created<Call>, ValidationProblem, ProblemHttpResult>> Handle(
-        Request request, Caller caller, HttpContext context, RequestDatabase database, DueSignal due)
+        Request request, Caller caller, HttpContext context, NewCalls calls, RequestDatabase database, DueSignal due)
     {
         var result = Rules.Validate(request);
         if (!result.IsValid) return Problems.Invalid(result.ToDictionary());
@@ -36,6 +36,7 @@ internal static class CreateOutboundCall
                 request.Connect),
             caller,
             context,
+            calls,
             database,
             due);
     }

@@ -226,14 +226,4 @@ public sealed class DialCallsTests(TestPostgres postgres, DialCallsTests.BadDays
             line.ShouldNotContain(acme.WebhookToken);
         }
     }
-
-    // A clock that a process finds further on, as one that stood still does.
-    private sealed class Leap : TimeProvider
-    {
-        private long ahead;
-
-        public void By(TimeSpan time) => ahead += (long)(time.TotalSeconds * TimestampFrequency);
-
-        public override long GetTimestamp() => base.GetTimestamp() + ahead;
-    }
 }

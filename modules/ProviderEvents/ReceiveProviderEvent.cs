@@ -24,7 +24,7 @@ internal static class ReceiveProviderEvent
         .ProducesProblem(StatusCodes.Status404NotFound);
 
     internal static async Task<Results<Ok<AppliedEvent>, Ok, ValidationProblem, ProblemHttpResult>> Handle(
-        Caller caller, HttpContext context, RequestDatabase database, CallTimers timers, DueSignal due)
+        Caller caller, HttpContext context, Calls.ProviderEvents events, DueSignal due)
     {
         var query = context.Request.Query;
         var (callId, attempt) = (caller.SignedCallId, caller.SignedAttempt);
@@ -52,8 +52,7 @@ internal static class ReceiveProviderEvent
         }
 
         await Failpoint.Hit(Failpoint.BeforeWebhookCommit);
-        await using var connection = await database.OpenConnection(context.RequestAborted);
-        var applied = await ApplyProviderEvent.Run(connection, caller.OrganizationId, happened, timers);
+        var applied = await events.Apply(caller.OrganizationId, happened, context.RequestAborted);
         await Failpoint.Hit(Failpoint.AfterWebhookCommit);
         if (applied is null) return Problems.NoSuchCall();
         if (applied is { Applied: true, Status: CallStatus.Pending }) due.Nudge(applied.NextActionAt);

@@ -68,6 +68,55 @@ public sealed class TriggerDueCallsTests(TestPostgres postgres)
     }
 
     [Fact]
+    public async Task In_a_backlog_every_other_batch_is_shared_by_all_organizations()
+    {
+        var clock = new Leap();
+        await using var host = new TestHost(postgres, null, new TestDialer(), ("Scheduler:BatchSize", "20")) { Clock = clock };
+        await host.InitializeAsync();
+        var mountain = await host.AddOrganization();
+        await using var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync(SeedSql, new { organizationId = mountain.Id, due = 100, later = 1 });
+        for (var other = 0; other < 4; other++) await connection.ExecuteAsync(SeedSql, new { organizationId = (await host.AddOrganization()).Id, due = 5, later = 1 });
+
+        (await host.Trigger()).ShouldBe(20);
+        (await Dialled(connection)).ShouldBe([20], "while it keeps up, the first come first");
+        clock.By(TimeSpan.FromSeconds(1));
+        (await host.Trigger()).ShouldBe(20);
+        (await Dialled(connection)).ShouldBe([24, 4, 4, 4, 4]);
+        (await host.Trigger()).ShouldBe(20);
+        (await Dialled(connection)).ShouldBe([44, 4, 4, 4, 4]);
+        (await host.Trigger()).ShouldBe(8);
+        (await Dialled(connection)).ShouldBe([48, 5, 5, 5, 5]);
+        while (await host.Trigger() > 0)
+        {
+        }
+
+        (await Dialled(connection)).ShouldBe([100, 5, 5, 5, 5], "what is due later is not dialled");
+    }
+
+    [Fact]
+    public async Task Where_there_are_more_organizations_than_places_in_a_batch_the_turn_goes_round()
+    {
+        var clock = new Leap();
+        await using var host = new TestHost(postgres, null, new TestDialer(), ("Scheduler:BatchSize", "2")) { Clock = clock };
+        await host.InitializeAsync();
+        await using var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        for (var one = 0; one < 5; one++) await connection.ExecuteAsync(SeedSql, new { organizationId = (await host.AddOrganization()).Id, due = 10, later = 0 });
+
+        (await host.Trigger()).ShouldBe(2);
+        clock.By(TimeSpan.FromSeconds(1));
+        for (var batch = 0; batch < 6; batch++) (await host.Trigger()).ShouldBe(2);
+
+        (await Dialled(connection)).ShouldAllBe(calls => calls >= 1);
+        (await Dialled(connection)).Count.ShouldBe(5);
+    }
+
+    // Of each organization that had any, the most first.
+    private static async Task<IReadOnlyList<int>> Dialled(NpgsqlConnection connection) =>
+        (await connection.QueryAsync<int>(
+            "select count(*)::integer from calls where status = 'IN_PROGRESS' group by organization_id order by 1 desc")).AsList();
+
+    [Fact]
     public async Task A_call_that_this_host_makes_due_wakes_its_sleeping_scheduler()
     {
         var dialer = new TestDialer { Patience = TimeSpan.FromSeconds(30) };

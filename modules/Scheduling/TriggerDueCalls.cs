@@ -14,7 +14,17 @@ internal sealed class TriggerDueCalls(
     // The server ends the claim's statement by itself within statement_timeout (10 s); after that nothing can still commit it.
     private static readonly TimeSpan ClaimIsSettled = TimeSpan.FromSeconds(15);
 
+    // As long as a backlog lasts no longer than this, first in is first out.
+    private static readonly TimeSpan KeepsUp = TimeSpan.FromMilliseconds(200);
+
     private readonly List<(Guid ClaimId, long Since)> unsettled = [];
+
+    // Since when every batch was full; null: the last one was not.
+    private long? behindSince;
+
+    // In a backlog every other batch is claimed in turn. After the organization whose turn was the last, it is the next one's.
+    private bool inTurn;
+    private Guid lastTurn;
 
     /// <param name="Claimed">How many calls were claimed and are being dialled.</param>
     /// <param name="Full">The batch was full, so there may be more at once.</param>
@@ -33,9 +43,12 @@ internal sealed class TriggerDueCalls(
 
         await using var connection = await database.OpenConnection(cancellation);
         await SettleClaims(connection);
+        inTurn = !inTurn && behindSince is { } since && time.GetElapsedTime(since) > KeepsUp;
         var claimed = await Claim(connection, limit);
         if (claimed.Count > 0) await Failpoint.Hit(Failpoint.AfterClaim);
-        return new(claimed.Count, Full: claimed.Count == limit, Held: false, dial.Start(claimed));
+        var full = claimed.Count == limit;
+        if (!inTurn) behindSince = full ? behindSince ?? time.GetTimestamp() : null;
+        return new(claimed.Count, Full: full || inTurn, Held: false, dial.Start(claimed));
     }
 
     /// <summary>When the next call is due (UTC; null: none is scheduled), and how long that is from now, by the database's clock.</summary>
@@ -50,11 +63,12 @@ internal sealed class TriggerDueCalls(
     {
         var claimId = Guid.CreateVersion7();
         var claimedAt = time.GetTimestamp();
+        var parameters = new { claimId, limit, wait = timers.AnswerTimeout, lastTurn };
         try
         {
             // Buffered: all rows are read and the statement is committed before the first of them is dialled. Without a token: a claim that
             // is called off half way may be committed all the same.
-            var claimed = await connection.QueryAsync<ClaimedCall>(ClaimSql, new { claimId, limit, wait = timers.AnswerTimeout });
+            var claimed = inTurn ? await ClaimInTurn(connection, parameters) : await connection.QueryAsync<ClaimedCall>(ClaimSql, parameters);
             return [.. claimed.Select(call => call with { ClaimedAt = claimedAt })];
         }
         catch (NpgsqlException)
@@ -62,6 +76,17 @@ internal sealed class TriggerDueCalls(
             unsettled.Add((claimId, claimedAt));
             throw;
         }
+    }
+
+    private async Task<IEnumerable<ClaimedCall>> ClaimInTurn(NpgsqlConnection connection, object parameters)
+    {
+        // Where no place was left, the turn goes on after the last; else it starts over.
+        lastTurn = Guid.Empty;
+        return await connection.QueryAsync<ClaimedCall, Guid?, ClaimedCall>(ClaimInTurnSql, (call, last) =>
+        {
+            lastTurn = last ?? Guid.Empty;
+            return call;
+        }, parameters, splitOn: "last_turn");
     }
 
     // An error during a claim leaves open whether it was committed. Its calls, if there are any, were never dialled, for this host never
@@ -87,6 +112,52 @@ internal sealed class TriggerDueCalls(
             limit @limit
             for no key update skip locked
         )
+        """
+        + ClaimDue;
+
+    // An equal share of the batch for each organization with a pending call, as many of them as it has places: one after the other, by the first
+    // of each in the index.
+    internal const string ClaimInTurnSql =
+        """
+        with recursive turns as (
+            (
+                select 1 as place, organization_id
+                from calls
+                where status = 'PENDING' and organization_id > @lastTurn
+                order by organization_id
+                limit 1
+            )
+            union all
+            select t.place + 1, following.organization_id
+            from turns t
+            cross join lateral (
+                select organization_id
+                from calls
+                where status = 'PENDING' and organization_id > t.organization_id
+                order by organization_id
+                limit 1
+            ) following
+            where t.place < @limit
+        ),
+        due as materialized (
+            select share.id
+            from turns t
+            cross join lateral (
+                select id
+                from calls
+                where status = 'PENDING' and organization_id = t.organization_id and next_action_at <= now()
+                order by next_action_at, id
+                limit @limit / (select count(*) from turns)
+                for no key update skip locked
+            ) share
+        )
+        """
+        + ClaimDue
+        + ", (select organization_id from turns where place = @limit) as last_turn";
+
+    private const string ClaimDue =
+        """
+
         update calls c
         set status = 'IN_PROGRESS',
             next_action_at = now() + @wait,

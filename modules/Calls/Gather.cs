@@ -1,0 +1,90 @@
+using Npgsql;
+
+namespace CallOrchestration.Calls;
+
+/// <summary>More asks at once than can wait: the same request will do a moment later.</summary>
+public sealed class OverloadedException : Exception;
+
+/// <summary>
+/// Gathers what concurrent requests ask of the database: while one statement is under way, the asks that come in wait for the next and share
+/// it, and its commit. Whoever comes alone is served at once. An answer is given only after the commit; an ask that the database refuses
+/// fails by itself, and the others of its statement do not notice.
+/// </summary>
+public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
+{
+    /// <summary>The most asks in one statement.</summary>
+    public const int MostTogether = 100;
+
+    // One runs while the next is read from its requests; a third would only make each of them smaller.
+    private const int MostStatements = 2;
+
+    private readonly Queue<Waiting> queue = new();
+    private int statements;
+
+    /// <summary>The most that wait: what is beyond would wait for longer than a client does.</summary>
+    internal int MostWaiting { get; set; } = 2_000;
+
+    private sealed record Waiting(TAsk Ask, TaskCompletionSource<TAnswer> Answer);
+
+    /// <summary>Asks, and waits for the answer.</summary>
+    /// <param name="ask">The ask.</param>
+    /// <param name="cancellation">Ends this wait and nothing else: what was asked may happen all the same.</param>
+    /// <exception cref="OverloadedException">Too many wait already; nothing was asked.</exception>
+    /// <exception cref="NpgsqlException">The database is away, or refuses this ask.</exception>
+    public Task<TAnswer> Ask(TAsk ask, CancellationToken cancellation)
+    {
+        var waiting = new Waiting(ask, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        bool starts;
+        lock (queue)
+        {
+            if (queue.Count >= MostWaiting) throw new OverloadedException();
+            queue.Enqueue(waiting);
+            starts = statements < MostStatements;
+            if (starts) statements++;
+        }
+
+        if (starts) _ = Serve();
+        return waiting.Answer.Task.WaitAsync(cancellation);
+    }
+
+    /// <summary>Runs one statement for several asks and answers each, in their order; all of it is committed when it returns.</summary>
+    protected abstract Task<IReadOnlyList<TAnswer>> Run(NpgsqlConnection connection, IReadOnlyList<TAsk> asks);
+
+    private async Task Serve()
+    {
+        while (Next() is { Count: > 0 } together) await RunTogether(together);
+    }
+
+    private List<Waiting> Next()
+    {
+        lock (queue)
+        {
+            var together = new List<Waiting>();
+            while (together.Count < MostTogether && queue.TryDequeue(out var waiting)) together.Add(waiting);
+            if (together.Count == 0) statements--;
+            return together;
+        }
+    }
+
+    // Never throws: whatever goes wrong is for those who asked.
+    private async Task RunTogether(IReadOnlyList<Waiting> together)
+    {
+        try
+        {
+            IReadOnlyList<TAnswer> answers;
+            await using (var connection = await database.OpenConnection(CancellationToken.None))
+                answers = await Run(connection, [.. together.Select(waiting => waiting.Ask)]);
+            foreach (var (waiting, answer) in together.Zip(answers)) waiting.Answer.SetResult(answer);
+        }
+        catch (PostgresException error) when (together.Count > 1 && error.InvariantSeverity == "ERROR")
+        {
+            // The statement is undone as a whole: one of them is refused, or waits for a lock. Each for itself. After an error that ends the
+            // connection it may have been committed all the same.
+            await Task.WhenAll(together.Select(waiting => RunTogether([waiting])));
+        }
+        catch (Exception error)
+        {
+            foreach (var waiting in together) waiting.Answer.TrySetException(error);
+        }
+    }
+}

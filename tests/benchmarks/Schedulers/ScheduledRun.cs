@@ -1,0 +1,159 @@
+using System.Diagnostics;
+
+namespace CallOrchestration.Benchmarks.Schedulers;
+
+/// <summary>What is scheduled in one run.</summary>
+/// <param name="Jobs">How many jobs.</param>
+/// <param name="Step">From one due time to the next; zero: all at the same instant.</param>
+/// <param name="Hosts">Processes that share the work.</param>
+/// <param name="WithFuture">Beside a million jobs that are due tomorrow.</param>
+internal sealed record Plan(int Jobs, TimeSpan Step, int Hosts, bool WithFuture = false);
+
+/// <summary>What became of it.</summary>
+/// <param name="Jobs">How many should have been started.</param>
+/// <param name="Starts">Every start, by any process.</param>
+/// <param name="Due">When the first was due.</param>
+/// <param name="Step">From one due time to the next.</param>
+/// <param name="Finished">When the database showed that all were done.</param>
+/// <param name="NotDone">How many the database does not show to be done as they should.</param>
+internal sealed record Outcome(int Jobs, IReadOnlyList<Start> Starts, DateTime Due, TimeSpan Step, DateTime Finished, long NotDone)
+{
+    public DateTime FirstStart => At(Starts.Min(start => start.AtMicroseconds));
+
+    /// <summary>From the first start to the last commit, per second.</summary>
+    public double Rate => Jobs / (Finished - FirstStart).TotalSeconds;
+
+    /// <summary>How long after its due time each was started, in milliseconds.</summary>
+    public IReadOnlyList<double> Lateness => [.. Starts.Select(LatenessOf)];
+
+    public double LatenessOf(Start start) => (At(start.AtMicroseconds) - Due - start.Number * Step).TotalMilliseconds;
+
+    /// <summary>All that must not be.</summary>
+    public IEnumerable<string> Faults()
+    {
+        var duplicates = Starts.Count - Starts.Select(start => start.Number).Distinct().Count();
+        var early = Starts.Count(start => start.Number >= Jobs || LatenessOf(start) < 0);
+        var missing = Jobs - Starts.Count + duplicates;
+        if (duplicates > 0) yield return $"{duplicates} started twice";
+        if (early > 0) yield return $"{early} started early";
+        if (missing > 0) yield return $"{missing} never started";
+        if (NotDone != 0) yield return $"{NotDone} rows are not as they should be";
+    }
+
+    private static DateTime At(long microseconds) => DateTime.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond);
+}
+
+/// <summary>
+/// One run of one scheduler: a fresh database, jobs that are due in a while, processes that are warm by then, and at the due time nothing but work.
+/// Counted in the handlers, and ended by what the database shows.
+/// </summary>
+internal static class ScheduledRun
+{
+    public const int FutureJobs = 1_000_000;
+
+    // Between the fill and the due time: the processes start and get warm.
+    private static readonly TimeSpan ToGetWarm = TimeSpan.FromSeconds(7);
+    private static readonly TimeSpan LongestStall = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(5);
+
+    public static async Task<Outcome> Run(Bench bench, Scheduler scheduler, Plan plan)
+    {
+        for (var lead = ToGetWarm + TimeSpan.FromSeconds(1 + plan.Jobs / 5000.0); ; lead *= 2)
+        {
+            var database = await bench.Cluster.Create(await Template(bench, scheduler, plan.WithFuture));
+            try
+            {
+                if (await Try(bench, scheduler, plan, database, lead) is { } outcome) return outcome;
+                Bench.Tell($"{scheduler.Name} was not warm when its jobs fell due; again, with more time");
+            }
+            finally
+            {
+                await bench.Cluster.Drop(database);
+            }
+        }
+    }
+
+    /// <summary>The same on a database that is there already.</summary>
+    public static async Task<Outcome> RunOn(Bench bench, Scheduler scheduler, Plan plan, string database) =>
+        await Try(bench, scheduler, plan, database, 2 * ToGetWarm + TimeSpan.FromSeconds(10 + plan.Jobs / 2000.0))
+            ?? throw new CannotMeasureException("The machine is too busy to measure.");
+
+    // Null where the processes were not warm when the first job fell due.
+    private static async Task<Outcome?> Try(Bench bench, Scheduler scheduler, Plan plan, string database, TimeSpan lead)
+    {
+        var due = WholeMillisecond(DateTime.UtcNow + lead);
+        await scheduler.Fill(database, new(0, plan.Jobs, due, plan.Step), bench.Cancellation);
+        // Due already, and there when the processes start: a peer notices only then what another process has added.
+        Rows warmUp = new(StartRecorder.WarmUpFrom, scheduler.WarmUpJobs, WholeMillisecond(DateTime.UtcNow), TimeSpan.Zero);
+        await scheduler.Fill(database, warmUp, bench.Cancellation);
+        await Cluster.VacuumAnalyze(database);
+        if (DateTime.UtcNow + ToGetWarm > due) return null;
+
+        var heard = new SemaphoreSlim(0);
+        var processes = Enumerable.Range(0, plan.Hosts).Select(_ => new SchedulerProcess(scheduler.Name, scheduler.Process(database), heard)).ToList();
+        try
+        {
+            foreach (var process in processes) await process.Ready(bench.Cancellation);
+            if (bench.Options.Trace) Tracing.TellHowToAttach(processes);
+            await Until(() => processes.Sum(process => process.Warm) >= scheduler.WarmUpJobs);
+            if (DateTime.UtcNow > due) return null;
+
+            if (bench.Options.Trace) await Tracing.Begin(database);
+            await Until(() => processes.Sum(process => process.Measured) >= plan.Jobs);
+            var finished = await Finished(scheduler, plan, database, due, bench.Cancellation);
+            if (bench.Options.Trace) await Tracing.Tell(database);
+
+            var starts = new List<Start>();
+            foreach (var process in processes) starts.AddRange(await process.Starts(bench.Cancellation));
+            await using var connection = new NpgsqlConnection(database);
+            var all = plan.Jobs + scheduler.WarmUpJobs;
+            var done = scheduler.DoneSql is { } sql ? await connection.QuerySingleAsync<long>(sql, commandTimeout: 0) : all;
+            return new(plan.Jobs, starts, due, plan.Step, finished, all - done);
+        }
+        finally
+        {
+            foreach (var process in processes) await process.DisposeAsync();
+        }
+
+        // No limit for the whole, since some are slow; but one for standing still.
+        async Task Until(Func<bool> condition)
+        {
+            var (seen, since) = (-1, Stopwatch.StartNew());
+            for (; !condition(); await heard.WaitAsync(LongestSilence, bench.Cancellation))
+            {
+                foreach (var process in processes) process.MustRun();
+                var now = processes.Sum(process => process.Measured + process.Warm);
+                if (now != seen || DateTime.UtcNow < due) since.Restart();
+                seen = now;
+                if (since.Elapsed > LongestStall) throw new CannotMeasureException($"{scheduler.Name} stands still after {now} jobs.");
+            }
+        }
+    }
+
+    private static async Task<DateTime> Finished(Scheduler scheduler, Plan plan, string database, DateTime due, CancellationToken cancellation)
+    {
+        var until = due + plan.Jobs * plan.Step;
+        await using var connection = new NpgsqlConnection(database);
+        await connection.OpenAsync(cancellation);
+        for (var waited = Stopwatch.StartNew(); await connection.QuerySingleAsync<long>(scheduler.UnfinishedSql, new { until }, commandTimeout: 0) > 0;)
+        {
+            if (waited.Elapsed > LongestStall) throw new CannotMeasureException($"{scheduler.Name} has started all jobs, and does not finish them.");
+            await Task.Delay(BetweenLooks, cancellation);
+        }
+
+        var found = DateTime.UtcNow;
+        return scheduler.LastDoneSql is { } sql ? await connection.QuerySingleAsync<DateTime>(sql, commandTimeout: 0) : found;
+    }
+
+    private static Task<string> Template(Bench bench, Scheduler scheduler, bool withFuture) =>
+        bench.Cluster.Template($"{scheduler.Kind}_{(withFuture ? "future" : "empty")}", async connectionString =>
+        {
+            await scheduler.Prepare(connectionString, bench.Cancellation);
+            if (!withFuture) return;
+            var (future, tomorrow) = (bench.Options.Scaled(FutureJobs, 1000), WholeMillisecond(DateTime.UtcNow.AddDays(1)));
+            await scheduler.Fill(connectionString, new(2 * StartRecorder.WarmUpFrom, future, tomorrow, TimeSpan.FromMilliseconds(1)), bench.Cancellation);
+        });
+
+    private static DateTime WholeMillisecond(DateTime time) => new(time.Ticks - time.Ticks % TimeSpan.TicksPerMillisecond, DateTimeKind.Utc);
+}
