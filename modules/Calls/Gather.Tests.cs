@@ -18,6 +18,7 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
         var first = gather.Ask(1, Cancellation);
         var second = gather.Ask(2, Cancellation);
         var rest = Enumerable.Range(3, Divisions.MostTogether + 7).Select(number => gather.Ask(number, Cancellation)).ToList();
+        await gather.HasBegun(2);
         gather.Release();
 
         (await first, await second).ShouldBe((100, 50));
@@ -46,6 +47,7 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
         var gather = new Divisions(host.Service<RequestDatabase>()) { Holds = true };
         var before = new[] { gather.Ask(1, Cancellation), gather.Ask(1, Cancellation) };
         var together = new[] { gather.Ask(4, Cancellation), gather.Ask(Divisions.EndsItsConnection, Cancellation), gather.Ask(5, Cancellation) };
+        await gather.HasBegun(2);
         gather.Release();
 
         await Task.WhenAll(before);
@@ -133,6 +135,7 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
         private readonly TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly List<string> statements = [];
         private readonly Channel<int> finished = Channel.CreateUnbounded<int>();
+        private readonly Channel<int> begun = Channel.CreateUnbounded<int>();
 
         public bool Holds { get; init; }
 
@@ -142,6 +145,11 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
             {
                 lock (statements) return [.. statements];
             }
+        }
+
+        public async Task HasBegun(int count)
+        {
+            for (var number = 0; number < count; number++) await begun.Reader.ReadAsync(Cancellation);
         }
 
         public async Task HasFinished(int asks)
@@ -154,6 +162,7 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
         protected override async Task<IReadOnlyList<int>> Run(NpgsqlConnection connection, IReadOnlyList<int> asks)
         {
             lock (statements) statements.Add(string.Join(' ', asks));
+            begun.Writer.TryWrite(asks.Count);
             if (Holds) await released.Task;
             var answers = (await connection.QueryAsync<int>(DivideSql, new { numbers = asks.ToArray(), EndsItsConnection })).AsList();
             foreach (var ask in asks) finished.Writer.TryWrite(ask);
