@@ -12,7 +12,7 @@ namespace CallOrchestration.Calls;
 /// </summary>
 public abstract class ConnectionPool : IAsyncDisposable
 {
-    // As long as the opening itself may take.
+    // As long as the opening itself may take, where the connection string does not say.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
     private readonly NpgsqlDataSource source;
