@@ -98,6 +98,7 @@ public sealed class CallLifecycleTests(TestHost host) : IClassFixture<TestHost>
         foreach (var rewritten in new[]
         {
             """{"event": "one"}""", """{"event": "one"}, {"event": "other"}""", """{"event": "zero"}, {"event": "one"}, {"event": "two"}""",
+            """{"event": "one"}, {"event": "other"}, {"event": "three"}""", """{"event": "one"}, {"event": "other"}, {"event": "three"}, {"event": "four"}""",
         })
         {
             (await Refused($"update calls set history = '[{rewritten}]' where id = @id", call)).ShouldBe("calls_history_only_grows");
@@ -105,6 +106,8 @@ public sealed class CallLifecycleTests(TestHost host) : IClassFixture<TestHost>
 
         await Write("""update calls set history = history || '{"event": "three"}' where id = @id""", call);
         (await Read<string>("select history::text from calls where id = @id", call)).ShouldBe("""[{"event": "one"}, {"event": "two"}, {"event": "three"}]""");
+        await Write("""update calls set history = history || '[{"event": "four"}, {"event": "five"}]' where id = @id""", call);
+        (await Read<int>("select jsonb_array_length(history) from calls where id = @id", call)).ShouldBe(5);
     }
 
     [Fact]

@@ -32,7 +32,7 @@ public static class CallsModule
         services.AddSingleton(CallTimers.From(settings));
         services.AddSingleton(_ => Database.ForRequests(connectionString));
         services.AddSingleton(_ => Database.ForScheduler(connectionString));
-        services.AddSingleton<Secrets>().AddSingleton<NewCalls>().AddSingleton<ProviderEvents>();
+        services.AddSingleton<Secrets>().AddSingleton<CallsById>().AddSingleton<NewCalls>().AddSingleton<ProviderEvents>();
         services.AddSingleton<DueSignal>();
         var pause = settings.Duration("Dialer:Pause", DialPause.Standard, TimeSpan.FromSeconds(1), DialPause.Longest);
         services.AddSingleton(services => new DialPause(services.GetRequiredService<TimeProvider>(), pause));

@@ -78,6 +78,24 @@ public sealed class ReadCallTests(TestHost host) : IClassFixture<TestHost>
         (await acme.Get("/api/calls")).Text.ShouldNotContain(id.ToString());
     }
 
+    [Fact]
+    public async Task Of_many_reads_at_the_same_moment_each_gets_its_own()
+    {
+        Acme[] both = [await host.AddOrganization(), await host.AddOrganization("Globex")];
+        var ids = new List<(Guid Id, Acme Owner)>();
+        for (var call = 0; call < 10; call++) ids.Add((await both[call % 2].CreateOutbound(at: DateTimeOffset.UtcNow.AddDays(1)), both[call % 2]));
+        (Guid Id, Acme? Owner)[] sought = [.. ids, (Guid.CreateVersion7(), null)];
+
+        // Each call several times, by its owner and by the other.
+        var reads = (from _ in Enumerable.Range(0, 5) from one in sought from reader in both select (one, reader, Answer: reader.Read(one.Id))).ToList();
+
+        foreach (var (one, reader, answer) in reads)
+        {
+            if (reader == one.Owner) ((Guid)(await answer).ShouldBeOk().Body["id"]!).ShouldBe(one.Id);
+            else (await answer).ShouldBeProblem(HttpStatusCode.NotFound);
+        }
+    }
+
     [Theory]
     [InlineData("not-a-uuid")]
     [InlineData("019b00000000700080000000000000001")]

@@ -48,13 +48,10 @@ internal static class ReadCall
         [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? Details);
 
     internal static async Task<Results<Ok<CallWithHistory>, ProblemHttpResult, StatusCodeHttpResult>> Handle(
-        string id, Caller caller, HttpContext context, RequestDatabase database, CancellationToken cancellation)
+        string id, Caller caller, HttpContext context, CallsById calls, CancellationToken cancellation)
     {
         if (!Guid.TryParseExact(id, "D", out var callId)) return Problems.IdIsNoUuid();
-        await using var connection = await database.OpenConnection(cancellation);
-        var call = await connection.QuerySingleOrDefaultAsync<CallWithHistory>(
-            new CommandDefinition(ReadSql, new { id = callId, caller.OrganizationId }, cancellationToken: cancellation));
-        if (call is null) return Problems.NoSuchCall();
+        if (await calls.Ask((callId, caller.OrganizationId), cancellation) is not { } call) return Problems.NoSuchCall();
 
         var tag = $"\"{call.Revision}\"";
         context.Response.Headers.ETag = tag;
@@ -75,11 +72,25 @@ internal static class ReadCall
         public override void SetValue(System.Data.IDbDataParameter parameter, IReadOnlyList<HistoryEntry>? value) =>
             throw new NotSupportedException("The history is only written by statements that add to it.");
     }
+}
 
-    private const string ReadSql =
+/// <summary>Reads calls, those that are asked for at the same moment in one statement; null where the organization has no such call.</summary>
+internal sealed class CallsById(RequestDatabase database) : Gather<(Guid Id, Guid OrganizationId), ReadCall.CallWithHistory?>(database)
+{
+    protected override async Task<IReadOnlyList<ReadCall.CallWithHistory?>> Run(NpgsqlConnection connection, IReadOnlyList<(Guid Id, Guid OrganizationId)> asks)
+    {
+        var found = (await connection.QueryAsync<ReadCall.CallWithHistory>(ReadSql, new
+        {
+            ids = asks.Select(ask => ask.Id).ToArray(),
+            organizationIds = asks.Select(ask => ask.OrganizationId).ToArray(),
+        })).ToDictionary(call => (call.Id, call.OrganizationId));
+        return [.. asks.Select(ask => found.GetValueOrDefault(ask))];
+    }
+
+    internal const string ReadSql =
         $"""
         select {Call.Columns}, history, history_dropped
         from calls
-        where id = @id and organization_id = @organizationId
+        where (id, organization_id) in (select * from unnest(@ids::uuid[], @organizationIds::uuid[]))
         """;
 }

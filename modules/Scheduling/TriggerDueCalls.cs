@@ -116,7 +116,8 @@ internal sealed class TriggerDueCalls(
         + ClaimDue;
 
     // An equal share of the batch for each organization with a pending call, as many of them as it has places: one after the other, by the first
-    // of each in the index.
+    // of each in the index. The shares are never more than the limit in all; it is said once more for the planner, which would take them for
+    // thousands and read through the primary key to find them.
     internal const string ClaimInTurnSql =
         """
         with recursive turns as (
@@ -150,11 +151,13 @@ internal sealed class TriggerDueCalls(
                 limit @limit / (select count(*) from turns)
                 for no key update skip locked
             ) share
+            limit @limit
         )
         """
         + ClaimDue
         + ", (select organization_id from turns where place = @limit) as last_turn";
 
+    // The same entry for all, so each of the two is made once.
     private const string ClaimDue =
         """
 
@@ -168,7 +171,9 @@ internal sealed class TriggerDueCalls(
             ended_at = null,
             duration_seconds = null,
             recording_url = null,
-            history = c.history || call_history_entry('claimed', 'scheduler', c.retries + 1, 'IN_PROGRESS')
+            history = c.history || case c.retries
+                when 0 then (select call_history_entry('claimed', 'scheduler', 1, 'IN_PROGRESS'))
+                else (select call_history_entry('claimed', 'scheduler', 2, 'IN_PROGRESS')) end
         from due, organizations o
         where c.id = due.id and o.id = c.organization_id
         returning c.id, c.organization_id, c.from_number, c.to_number, c.connect, o.phone_number as exo_phone, o.callback_secret,
