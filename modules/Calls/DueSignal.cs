@@ -33,6 +33,7 @@ public sealed class DueSignal : IDisposable
     public async Task Sleep(DateTime until, TimeSpan longest, CancellationToken cancellation)
     {
         Interlocked.Exchange(ref sleepsUntil, until.Ticks);
-        await bell.WaitAsync(longest, cancellation);
+        // In whole milliseconds, and up: it would be cut off to less, and the scheduler wake too early and find nothing.
+        await bell.WaitAsync((int)Math.Ceiling(longest.TotalMilliseconds), cancellation);
     }
 }

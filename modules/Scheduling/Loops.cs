@@ -48,6 +48,9 @@ internal sealed class TriggerLoop(
     // Something is due that could not be claimed: another host or a webhook holds its lock for a moment.
     private static readonly TimeSpan LockedForAMoment = TimeSpan.FromMilliseconds(5);
 
+    // The last round found nothing to claim, and something due.
+    private bool missed;
+
     protected override async Task RunAndSleep(CancellationToken cancellation)
     {
         signal.Listen();
@@ -55,13 +58,16 @@ internal sealed class TriggerLoop(
         if (triggered.Full) return;
 
         var (dueAt, wait) = await trigger.NextDue(cancellation);
+        // Once it may only have become due between the two statements.
+        var missedBefore = missed;
+        missed = triggered.Claimed == 0 && wait <= TimeSpan.Zero;
         var sleep = wait switch
         {
             _ when triggered.Held => settings.Interval,
             null => settings.Interval,
             { } until when until > settings.Interval => settings.Interval,
             { } until when until > TimeSpan.Zero => until,
-            _ => triggered.Claimed > 0 ? TimeSpan.Zero : LockedForAMoment,
+            _ => missed && missedBefore ? LockedForAMoment : TimeSpan.Zero,
         };
         await signal.Sleep(dueAt ?? DateTime.MaxValue, sleep, cancellation);
     }
