@@ -48,26 +48,25 @@ internal sealed class TriggerLoop(
     // Something is due that could not be claimed: another host or a webhook holds its lock for a moment.
     private static readonly TimeSpan LockedForAMoment = TimeSpan.FromMilliseconds(5);
 
-    // The last round found nothing to claim, and something due.
-    private bool missed;
+    private readonly TimeProvider time = time;
 
     protected override async Task RunAndSleep(CancellationToken cancellation)
     {
+        var began = time.GetTimestamp();
         signal.Listen();
         var triggered = await trigger.RunOnce(cancellation);
         if (triggered.Full) return;
 
         var (dueAt, wait) = await trigger.NextDue(cancellation);
-        // Once it may only have become due between the two statements.
-        var missedBefore = missed;
-        missed = triggered.Claimed == 0 && wait <= TimeSpan.Zero;
         var sleep = wait switch
         {
             _ when triggered.Held => settings.Interval,
             null => settings.Interval,
             { } until when until > settings.Interval => settings.Interval,
             { } until when until > TimeSpan.Zero => until,
-            _ => missed && missedBefore ? LockedForAMoment : TimeSpan.Zero,
+            // What has become due since then, the claim could not find.
+            { } until when triggered.Claimed > 0 || -until < time.GetElapsedTime(began) => TimeSpan.Zero,
+            _ => LockedForAMoment,
         };
         await signal.Sleep(dueAt ?? DateTime.MaxValue, sleep, cancellation);
     }
