@@ -35,8 +35,8 @@ internal sealed class TriggerDueCalls(
     /// <summary>Claims one batch and starts its dials. Not to be called twice at once on one host.</summary>
     public async Task<Triggered> RunOnce(CancellationToken cancellation)
     {
-        // Two batches out: one is claimed while the other is recorded. What is claimed and waiting is what a crash strands.
-        var room = 2 * settings.BatchSize;
+        // Four batches out: a full one can be claimed while those before it are recorded. What is claimed and waiting is what a crash strands.
+        var room = 4 * settings.BatchSize;
         await dial.WaitUntilFewerOut(room, cancellation);
         var limit = Math.Min(Math.Min(settings.BatchSize, room - dial.Out), dialer.Room - dial.Out);
         if (limit <= 0) return new(0, Full: false, Held: true, Task.CompletedTask);
