@@ -7,6 +7,8 @@ namespace CallOrchestration.Scheduling;
 /// <summary>A loop that no error ends: it logs, backs off and goes on, since a loop that dies silently leaves every call undone.</summary>
 internal abstract class Loop(SchedulerDatabase database, ILogger logger, TimeProvider time) : BackgroundService
 {
+    protected TimeProvider Time { get; } = time;
+
     /// <summary>Does one round and sleeps until the next.</summary>
     protected abstract Task RunAndSleep(CancellationToken cancellation);
 
@@ -34,7 +36,7 @@ internal abstract class Loop(SchedulerDatabase database, ILogger logger, TimePro
                     "A round failed ({Error}), {Failures} in a row; it goes on.",
                     (error as NpgsqlException)?.SqlState ?? error.GetType().Name,
                     failures);
-                await Task.Delay(Backoff.After(failures), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(Backoff.After(failures), Time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
@@ -48,11 +50,9 @@ internal sealed class TriggerLoop(
     // Something is due that could not be claimed: another host or a webhook holds its lock for a moment.
     private static readonly TimeSpan LockedForAMoment = TimeSpan.FromMilliseconds(5);
 
-    private readonly TimeProvider time = time;
-
     protected override async Task RunAndSleep(CancellationToken cancellation)
     {
-        var began = time.GetTimestamp();
+        var began = Time.GetTimestamp();
         signal.Listen();
         var triggered = await trigger.RunOnce(cancellation);
         if (triggered.Full) return;
@@ -65,7 +65,7 @@ internal sealed class TriggerLoop(
             { } until when until > settings.Interval => settings.Interval,
             { } until when until > TimeSpan.Zero => until,
             // What has become due since then, the claim could not find.
-            { } until when triggered.Claimed > 0 || -until < time.GetElapsedTime(began) => TimeSpan.Zero,
+            { } until when triggered.Claimed > 0 || -until < Time.GetElapsedTime(began) => TimeSpan.Zero,
             _ => LockedForAMoment,
         };
         await signal.Sleep(dueAt ?? DateTime.MaxValue, sleep, cancellation);
@@ -77,11 +77,9 @@ internal sealed class WatchdogLoop(
     EndOverdueCalls end, SchedulerSettings settings, SchedulerDatabase database, ILogger<WatchdogLoop> logger, TimeProvider time)
     : Loop(database, logger, time)
 {
-    private readonly TimeProvider time = time;
-
     protected override async Task RunAndSleep(CancellationToken cancellation)
     {
-        if ((await end.RunOnce(cancellation)).Full) await end.WaitForRoom(cancellation).WaitAsync(settings.Interval, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        else await Task.Delay(settings.Interval, time, cancellation);
+        if ((await end.RunOnce(cancellation)).Full) await end.WaitForRoom(cancellation).WaitAsync(settings.Interval, Time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        else await Task.Delay(settings.Interval, Time, cancellation);
     }
 }
