@@ -17,6 +17,8 @@ internal sealed class TriggerDueCalls(
     // As long as a backlog lasts no longer than this, first in is first out.
     private static readonly TimeSpan KeepsUp = TimeSpan.FromMilliseconds(200);
 
+    private static readonly (DateTime DueAt, Guid Id) First = (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), Guid.Empty);
+
     private readonly List<(Guid ClaimId, long Since)> unsettled = [];
 
     // Since when every batch was full; null: the last one was not.
@@ -25,6 +27,13 @@ internal sealed class TriggerDueCalls(
     // In a backlog every other batch is claimed in turn. After the organization whose turn was the last, it is the next one's.
     private bool inTurn;
     private Guid lastTurn;
+
+    // In a backlog a claim begins after the last call of the one before it: while a transaction is open anywhere, PostgreSQL keeps the index entries
+    // of all that was claimed since, and a claim from the first would walk over each of them. What was locked, or has come in before this
+    // place, is found by looking back now and then.
+    private (DateTime DueAt, Guid Id) after = First;
+    private long lookedBack;
+    private TimeSpan lookingBackTook;
 
     /// <param name="Claimed">How many calls were claimed and are being dialled.</param>
     /// <param name="Full">The batch was full, so there may be more at once.</param>
@@ -44,6 +53,8 @@ internal sealed class TriggerDueCalls(
         await using var connection = await database.OpenConnection(cancellation);
         await SettleClaims(connection);
         inTurn = !inTurn && behindSince is { } since && time.GetElapsedTime(since) > KeepsUp;
+        // At most a tenth of the time goes into it, however many entries there are.
+        if (!inTurn && (behindSince is null || time.GetElapsedTime(lookedBack) > Longer(settings.Interval, 10 * lookingBackTook))) after = First;
         var claimed = await Claim(connection, limit);
         if (claimed.Count > 0) await Failpoint.Hit(Failpoint.AfterClaim);
         var full = claimed.Count == limit;
@@ -59,34 +70,46 @@ internal sealed class TriggerDueCalls(
             new CommandDefinition(NextDueSql, cancellationToken: cancellation));
     }
 
+    private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
+
     private async Task<IReadOnlyList<ClaimedCall>> Claim(NpgsqlConnection connection, int limit)
     {
         var claimId = Guid.CreateVersion7();
         var claimedAt = time.GetTimestamp();
-        var parameters = new { claimId, limit, wait = timers.AnswerTimeout, lastTurn };
+        var parameters = new { claimId, limit, wait = timers.AnswerTimeout, afterDueAt = after.DueAt, afterId = after.Id, lastTurn };
+        List<(ClaimedCall Call, Place Place)> claimed;
         try
         {
             // Buffered: all rows are read and the statement is committed before the first of them is dialled. Without a token: a claim that
             // is called off half way may be committed all the same.
-            var claimed = inTurn ? await ClaimInTurn(connection, parameters) : await connection.QueryAsync<ClaimedCall>(ClaimSql, parameters);
-            return [.. claimed.Select(call => call with { ClaimedAt = claimedAt })];
+            claimed = (await connection.QueryAsync<ClaimedCall, Place, (ClaimedCall, Place)>(
+                inTurn ? ClaimInTurnSql : ClaimSql, (call, place) => (call, place), parameters, splitOn: "due_at")).AsList();
         }
         catch (NpgsqlException)
         {
             unsettled.Add((claimId, claimedAt));
             throw;
         }
+
+        if (inTurn)
+        {
+            // Where no place was left, the turn goes on after the last; else it starts over.
+            lastTurn = claimed.Select(each => each.Place.LastTurn).FirstOrDefault() ?? Guid.Empty;
+        }
+        else
+        {
+            if (after == First) (lookedBack, lookingBackTook) = (time.GetTimestamp(), time.GetElapsedTime(claimedAt));
+            // The others' calls that one in turn passes over are still there.
+            if (claimed.Count > 0) after = claimed.Max(each => (each.Place.DueAt, each.Call.Id));
+        }
+
+        return [.. claimed.Select(each => each.Call with { ClaimedAt = claimedAt })];
     }
 
-    private async Task<IEnumerable<ClaimedCall>> ClaimInTurn(NpgsqlConnection connection, object parameters)
+    private sealed record Place
     {
-        // Where no place was left, the turn goes on after the last; else it starts over.
-        lastTurn = Guid.Empty;
-        return await connection.QueryAsync<ClaimedCall, Guid?, ClaimedCall>(ClaimInTurnSql, (call, last) =>
-        {
-            lastTurn = last ?? Guid.Empty;
-            return call;
-        }, parameters, splitOn: "last_turn");
+        public DateTime DueAt { get; init; }
+        public Guid? LastTurn { get; init; }
     }
 
     // An error during a claim leaves open whether it was committed. Its calls, if there are any, were never dialled, for this host never
@@ -105,9 +128,9 @@ internal sealed class TriggerDueCalls(
     internal const string ClaimSql =
         """
         with due as materialized (
-            select id
+            select id, next_action_at, null::uuid as last_turn
             from calls
-            where status = 'PENDING' and next_action_at <= now()
+            where status = 'PENDING' and next_action_at <= now() and (next_action_at, id) > (@afterDueAt, @afterId)
             order by next_action_at, id
             limit @limit
             for no key update skip locked
@@ -115,38 +138,32 @@ internal sealed class TriggerDueCalls(
         """
         + ClaimDue;
 
-    // An equal share of the batch for each organization with a pending call, as many of them as it has places: one after the other, by the first
-    // of each in the index. The shares are never more than the limit in all; it is said once more for the planner, which would take them for
-    // thousands and read through the primary key to find them.
+    // An equal share of the batch for each organization with a due call, as many of them as it has places, by the first of each in the index. The
+    // shares are never more than the limit in all; it is said once more for the planner, which would take them for thousands and read
+    // through the primary key to find them.
     internal const string ClaimInTurnSql =
         """
-        with recursive turns as (
-            (
-                select 1 as place, organization_id
-                from calls
-                where status = 'PENDING' and organization_id > @lastTurn
-                order by organization_id
-                limit 1
-            )
-            union all
-            select t.place + 1, following.organization_id
-            from turns t
+        with turns as materialized (
+            select o.id
+            from organizations o
             cross join lateral (
-                select organization_id
+                select
                 from calls
-                where status = 'PENDING' and organization_id > t.organization_id
-                order by organization_id
+                where status = 'PENDING' and organization_id = o.id and next_action_at <= now() and (next_action_at, id) > (@afterDueAt, @afterId)
+                order by next_action_at, id
                 limit 1
-            ) following
-            where t.place < @limit
+            ) first_due
+            where o.id > @lastTurn
+            order by o.id
+            limit @limit
         ),
         due as materialized (
-            select share.id
+            select share.id, share.next_action_at, (select id from turns order by id offset @limit - 1) as last_turn
             from turns t
             cross join lateral (
-                select id
+                select id, next_action_at
                 from calls
-                where status = 'PENDING' and organization_id = t.organization_id and next_action_at <= now()
+                where status = 'PENDING' and organization_id = t.id and next_action_at <= now() and (next_action_at, id) > (@afterDueAt, @afterId)
                 order by next_action_at, id
                 limit @limit / (select count(*) from turns)
                 for no key update skip locked
@@ -154,8 +171,7 @@ internal sealed class TriggerDueCalls(
             limit @limit
         )
         """
-        + ClaimDue
-        + ", (select organization_id from turns where place = @limit) as last_turn";
+        + ClaimDue;
 
     // The same entry for all, so each of the two is made once.
     private const string ClaimDue =
@@ -177,7 +193,7 @@ internal sealed class TriggerDueCalls(
         from due, organizations o
         where c.id = due.id and o.id = c.organization_id
         returning c.id, c.organization_id, c.from_number, c.to_number, c.connect, o.phone_number as exo_phone, o.callback_secret,
-            c.retries + 1 as attempt, c.claims
+            c.retries + 1 as attempt, c.claims, due.next_action_at as due_at, due.last_turn
         """;
 
     internal const string SettleSql =

@@ -55,7 +55,11 @@ internal static class ClaimCost
         {
             await using var transaction = await connection.BeginTransactionAsync();
             var plan = await connection.QuerySingleAsync<string>(
-                $"explain (analyze, format json) {sql}", new { limit = BatchSize, claimId = Guid.CreateVersion7(), wait = TimeSpan.FromMinutes(2), lastTurn = Guid.Empty });
+                $"explain (analyze, format json) {sql}", new
+                {
+                    limit = BatchSize, claimId = Guid.CreateVersion7(), wait = TimeSpan.FromMinutes(2), lastTurn = Guid.Empty,
+                    afterDueAt = DateTime.MinValue, afterId = Guid.Empty,
+                });
             times.Add(JsonDocument.Parse(plan).RootElement[0].GetProperty("Execution Time").GetDouble());
             await transaction.RollbackAsync();
         }

@@ -25,6 +25,8 @@ internal static partial class Pgbench
         ["limit"] = ":limit",
         ["wait"] = ":wait",
         ["claimId"] = ":claim_id",
+        ["afterDueAt"] = "'-infinity'",
+        ["afterId"] = "'00000000-0000-0000-0000-000000000000'",
         ["ids"] = ":ids",
         ["claims"] = ":claims",
         ["attempts"] = ":attempts",
