@@ -24,7 +24,8 @@ internal static class OldTransaction
     public static async Task Run(Bench bench, CellReport report)
     {
         var duration = bench.Options.Scaled(Duration, Shortest);
-        report.Note("Calls come in as fast as they are dialled. Only on this disk: what an old transaction costs is processor time.");
+        report.Note("Calls come in as fast as they are dialled, and nobody answers: Watchdog__AnswerTimeout is an hour, so that none is given up meanwhile.");
+        report.Note("Only on this disk: what an old transaction costs is processor time.");
         var variant = $"{duration.TotalSeconds:0} s";
         await bench.Alternate([Disturbed, Alone], async contender =>
         {
@@ -57,7 +58,9 @@ internal static class OldTransaction
             var added = 2 * Backlog;
             await CallRows.Insert(database, new(0, added, DateTime.UtcNow, TimeSpan.Zero));
             await Cluster.VacuumAnalyze(database);
-            await using var process = new SchedulerProcess(scheduler.Name, scheduler.Process(database), new(0));
+            var start = scheduler.Process(database);
+            start.Environment["Watchdog__AnswerTimeout"] = "01:00:00";
+            await using var process = new SchedulerProcess(scheduler.Name, start, new(0));
             await process.Ready(bench.Cancellation);
             while (process.Measured < scheduler.WarmUpJobs) await Wait(process);
 
@@ -66,6 +69,7 @@ internal static class OldTransaction
             // With an id and a snapshot: it holds back whatever either of them would. It ends with its connection.
             if (contender == Disturbed) await old.ExecuteAsync("begin isolation level repeatable read; select pg_current_xact_id()");
 
+            if (bench.Options.Trace) await Tracing.Begin(database);
             var windows = new List<double>();
             var (watch, before, begun) = (Stopwatch.StartNew(), process.Measured, TimeSpan.Zero);
             while (windows.Count < Windows)
@@ -84,6 +88,9 @@ internal static class OldTransaction
                 var (now, at) = (process.Measured, watch.Elapsed);
                 windows.Add((now - before) / (at - begun).TotalSeconds);
                 (before, begun) = (now, at);
+                if (!bench.Options.Trace || windows.Count % (Windows / 3) != 0) continue;
+                await Tracing.Tell(database);
+                await Tracing.Begin(database);
             }
 
             var starts = await process.Starts(bench.Cancellation);
