@@ -123,49 +123,54 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
 
     // The wait after a dial that never left, where the provider names none, doubles with each claim from 5 s to 5 minutes.
     // Going back to PENDING needs more than our own word: an event of the provider for this claim would say that the dial did arrive.
+    // In the order of the ids, and nothing waits for a row while it holds others but this statement: no deadlock. Where another writer
+    // was first, PostgreSQL decides all of it again by what that one left.
     internal const string RecordSql =
         """
-        with result as (
+        with result as materialized (
             select *
             from unnest(
                 @ids::uuid[], @claims::integer[], @attempts::integer[], @events::text[], @providerCallIds::text[], @waits::interval[], @details::jsonb[])
                 as r (id, claim, attempt, event, provider_call_id, wait, details)
-        ),
-        target as materialized (
-            select r.*,
-                c.status = 'IN_PROGRESS' and c.claims = r.claim and r.event = 'dial-refused' as refused,
-                c.status = 'IN_PROGRESS' and c.claims = r.claim and r.event in ('dial-throttled', 'dial-not-sent')
-                    and c.provider_call_id is null and c.answered_at is null as returns,
-                r.provider_call_id is not null and not exists (
-                    select 1 from calls o where o.organization_id = c.organization_id and o.provider_call_id = r.provider_call_id) as names
-            from result r
-            join calls c on c.id = r.id
-            where not @again
-                or not c.history @> jsonb_build_array(jsonb_build_object('event', r.event, 'details', jsonb_build_object('claim', r.claim)))
-            order by c.id
-            for no key update of c
+            order by id
         ),
         recorded as (
             update calls c
-            set status = case when t.refused then 'COMPLETED' when t.returns then 'PENDING' else c.status end,
-                outcome = case when t.refused then 'failed' else c.outcome end,
-                next_action_at = case
-                    when t.refused then null
-                    when t.returns then now() + coalesce(t.wait, least(interval '5 minutes', interval '5 seconds' * power(2, least(c.claims - 1, 10))))
-                    else c.next_action_at end,
-                started_at = case when t.returns then null else c.started_at end,
-                ended_at = case when t.refused then now() else c.ended_at end,
-                provider_call_id = case
-                    when t.names and c.status <> 'PENDING' and c.retries + 1 = t.attempt and c.provider_call_id is null then t.provider_call_id
-                    else c.provider_call_id end,
-                previous_provider_call_id = case
-                    when t.names and c.retries + 1 > t.attempt and c.previous_provider_call_id is null then t.provider_call_id
-                    else c.previous_provider_call_id end,
-                history = c.history || call_history_entry(
-                    t.event, 'scheduler', t.attempt,
-                    case when t.refused then 'COMPLETED' when t.returns then 'PENDING' else c.status end, t.details)
-            from target t
-            where c.id = t.id
+            set (status, outcome, next_action_at, started_at, ended_at, provider_call_id, previous_provider_call_id, history) = (
+                select
+                    case when t.refused then 'COMPLETED' when t.returns then 'PENDING' else c.status end,
+                    case when t.refused then 'failed' else c.outcome end,
+                    case
+                        when t.refused then null
+                        when t.returns then now() + coalesce(r.wait, least(interval '5 minutes', interval '5 seconds' * power(2, least(c.claims - 1, 10))))
+                        else c.next_action_at end,
+                    case when t.returns then null else c.started_at end,
+                    case when t.refused then now() else c.ended_at end,
+                    case
+                        when c.status <> 'PENDING' and c.retries + 1 = r.attempt and c.provider_call_id is null and t.names then r.provider_call_id
+                        else c.provider_call_id end,
+                    case
+                        when c.retries + 1 > r.attempt and c.previous_provider_call_id is null and t.names then r.provider_call_id
+                        else c.previous_provider_call_id end,
+                    c.history || case
+                        -- Nearly all: the same but for the details, so it is made once. Not where something came in between, for then its time would be too early.
+                        when r.event = 'dial-accepted' and r.attempt = 1 and c.status = 'IN_PROGRESS' and c.history #>> '{-1,event}' = 'claimed'
+                            then (select call_history_entry('dial-accepted', 'scheduler', 1, 'IN_PROGRESS')) || jsonb_build_object('details', r.details)
+                        else call_history_entry(
+                            r.event, 'scheduler', r.attempt,
+                            case when t.refused then 'COMPLETED' when t.returns then 'PENDING' else c.status end, r.details) end
+                from (
+                    select
+                        c.status = 'IN_PROGRESS' and c.claims = r.claim and r.event = 'dial-refused' as refused,
+                        c.status = 'IN_PROGRESS' and c.claims = r.claim and r.event in ('dial-throttled', 'dial-not-sent')
+                            and c.provider_call_id is null and c.answered_at is null as returns,
+                        r.provider_call_id is not null and not exists (
+                            select 1 from calls o where o.organization_id = c.organization_id and o.provider_call_id = r.provider_call_id) as names
+                ) t
+            )
+            from result r
+            where c.id = r.id and (not @again
+                or not c.history @> jsonb_build_array(jsonb_build_object('event', r.event, 'details', jsonb_build_object('claim', r.claim))))
             returning c.status, c.next_action_at
         )
         select next_action_at
