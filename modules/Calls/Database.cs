@@ -79,7 +79,7 @@ public static class Database
         "-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s -c TimeZone=UTC -c synchronous_commit=on";
 
     // A plan cached while the table was empty keeps its sequential scan for as long as the connection lives.
-    private const string ByIndexOnly = " -c enable_seqscan=off";
+    private const string ByIndexOnly = "-c enable_seqscan=off";
 
     private const int WebConnections = 40;
     private const int SchedulerConnections = 10;
@@ -109,19 +109,19 @@ public static class Database
 
     /// <summary>Connections for the API and the webhooks.</summary>
     public static RequestDatabase ForRequests(string connectionString) =>
-        new(Source(connectionString, "call-orchestration", ServerLimits, WebConnections));
+        new(Source(connectionString, "call-orchestration", WebConnections));
 
     /// <summary>Connections for the scheduler, the watchdog and the record of dials.</summary>
     public static SchedulerDatabase ForScheduler(string connectionString) =>
-        new(Source(connectionString, "call-orchestration scheduler", ServerLimits + ByIndexOnly, SchedulerConnections));
+        new(Source(connectionString, "call-orchestration scheduler", SchedulerConnections));
 
-    private static NpgsqlDataSource Source(string connectionString, string name, string limits, int connections)
+    private static NpgsqlDataSource Source(string connectionString, string name, int connections)
     {
         var given = new NpgsqlConnectionStringBuilder(connectionString);
         return NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString)
         {
             ApplicationName = name,
-            Options = $"{given.Options} {limits}".Trim(),
+            Options = $"{given.Options} {ServerLimits} {ByIndexOnly}".Trim(),
             MaxPoolSize = given.ContainsKey("Maximum Pool Size") ? given.MaxPoolSize : connections,
             // A caller is waiting on the line: a database that is away is told at once, not after the driver's 15 s.
             Timeout = given.ContainsKey("Timeout") ? given.Timeout : 5,

@@ -37,11 +37,15 @@ internal static class SummarizeCalls
         long RetriesWaiting,
         string? DialingPaused);
 
-    private sealed record Schedule
+    // Of the calls with one status and outcome; without calls there is one with neither.
+    private sealed record Group
     {
         public DateTime AsOf { get; init; }
+        public string? Status { get; init; }
+        public string? Outcome { get; init; }
+        public long Calls { get; init; }
         public long DueNow { get; init; }
-        public double LatestBySeconds { get; init; }
+        public double? LatestBySeconds { get; init; }
         public DateTime? NextDueAt { get; init; }
         public DateTime? OldestInProgressAt { get; init; }
         public long RetriesWaiting { get; init; }
@@ -50,42 +54,36 @@ internal static class SummarizeCalls
     internal static async Task<Ok<Summary>> Handle(Caller caller, RequestDatabase database, DialPause pause, CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnection(cancellation);
-        // One transaction with one snapshot: the counts and the schedule speak of the same moment.
-        await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellation);
-        var counts = (await connection.QueryAsync<(string Status, string? Outcome, long Calls)>(CountsSql, caller)).AsList();
-        var schedule = await connection.QuerySingleAsync<Schedule>(ScheduleSql, caller);
+        var groups = (await connection.QueryAsync<Group>(new CommandDefinition(SummarySql, caller, cancellationToken: cancellation))).AsList();
         return TypedResults.Ok(new Summary(
-            schedule.AsOf,
-            counts.Sum(row => row.Calls),
-            CallStatus.All.ToDictionary(status => status, status => counts.Where(row => row.Status == status).Sum(row => row.Calls)),
-            CallOutcome.All.ToDictionary(outcome => outcome, outcome => counts.Where(row => row.Outcome == outcome).Sum(row => row.Calls)),
-            schedule.DueNow,
-            schedule.LatestBySeconds,
-            schedule.NextDueAt,
-            schedule.OldestInProgressAt,
-            schedule.RetriesWaiting,
+            groups[0].AsOf,
+            groups.Sum(group => group.Calls),
+            CallStatus.All.ToDictionary(status => status, status => groups.Where(group => group.Status == status).Sum(group => group.Calls)),
+            CallOutcome.All.ToDictionary(outcome => outcome, outcome => groups.Where(group => group.Outcome == outcome).Sum(group => group.Calls)),
+            groups.Sum(group => group.DueNow),
+            groups.Max(group => group.LatestBySeconds) ?? 0,
+            groups.Min(group => group.NextDueAt),
+            groups.Min(group => group.OldestInProgressAt),
+            groups.Sum(group => group.RetriesWaiting),
             pause.Now?.Reason));
     }
 
-    private const string CountsSql =
-        """
-        select status, outcome, count(*) as calls
-        from calls
-        where organization_id = @organizationId
-        group by status, outcome
-        """;
-
-    private const string ScheduleSql =
+    // The counts and the schedule in one pass, for it goes over all calls of the organization.
+    private const string SummarySql =
         """
         select
-            now() as as_of,
-            count(*) filter (where status = 'PENDING' and next_action_at <= now()) as due_now,
-            coalesce(extract(epoch from now() - min(next_action_at) filter (where status = 'PENDING' and next_action_at <= now())), 0)::double precision
+            as_of,
+            status,
+            outcome,
+            count(id) as calls,
+            count(*) filter (where status = 'PENDING' and next_action_at <= as_of) as due_now,
+            extract(epoch from as_of - min(next_action_at) filter (where status = 'PENDING' and next_action_at <= as_of))::double precision
                 as latest_by_seconds,
-            min(next_action_at) filter (where status = 'PENDING' and next_action_at > now()) as next_due_at,
+            min(next_action_at) filter (where status = 'PENDING' and next_action_at > as_of) as next_due_at,
             min(coalesce(started_at, created_at)) filter (where status = 'IN_PROGRESS') as oldest_in_progress_at,
             count(*) filter (where status = 'PENDING' and retries > 0) as retries_waiting
-        from calls
-        where organization_id = @organizationId and status in ('PENDING', 'IN_PROGRESS')
+        from (select now() as as_of) clock
+        left join calls on organization_id = @organizationId
+        group by as_of, status, outcome
         """;
 }
