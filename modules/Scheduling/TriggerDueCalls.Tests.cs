@@ -111,6 +111,51 @@ public sealed class TriggerDueCallsTests(TestPostgres postgres)
         (await Dialled(connection)).Count.ShouldBe(5);
     }
 
+    [Fact]
+    public async Task An_organization_whose_calls_are_all_of_the_future_takes_no_share_of_a_batch()
+    {
+        var clock = new Leap();
+        await using var host = new TestHost(postgres, null, new TestDialer(), ("Scheduler:BatchSize", "20")) { Clock = clock };
+        await host.InitializeAsync();
+        await using var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync(SeedSql, new { organizationId = (await host.AddOrganization()).Id, due = 60, later = 0 });
+        for (var other = 0; other < 4; other++) await connection.ExecuteAsync(SeedSql, new { organizationId = (await host.AddOrganization()).Id, due = 0, later = 5 });
+
+        (await host.Trigger()).ShouldBe(20);
+        clock.By(TimeSpan.FromSeconds(1));
+
+        (await host.Trigger()).ShouldBe(20);
+    }
+
+    [Fact]
+    public async Task In_a_backlog_a_claim_begins_after_the_one_before_it_and_looks_back_now_and_then()
+    {
+        var clock = new Leap();
+        await using var host = new TestHost(postgres, null, new TestDialer(), ("Scheduler:BatchSize", "10"), ("Scheduler:Interval", "00:01:00")) { Clock = clock };
+        await host.InitializeAsync();
+        var acme = await host.AddOrganization();
+        await using var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync(SeedSql, new { organizationId = acme.Id, due = 45, later = 0 });
+
+        (await host.Trigger()).ShouldBe(10);
+        var earlier = await acme.CreateOutbound(at: DateTimeOffset.UtcNow.AddHours(-1));
+        (await host.Trigger()).ShouldBe(10);
+        (await acme.Read(earlier)).CallStatus.ShouldBe(CallStatus.Pending, "no claim walks over what was claimed before");
+
+        clock.By(TimeSpan.FromMinutes(2));
+        (await host.Trigger()).ShouldBe(10, "the claim in turn");
+        (await host.Trigger()).ShouldBe(10);
+        (await acme.Read(earlier)).CallStatus.ShouldBe(CallStatus.InProgress);
+
+        // At the end of the backlog from the first again.
+        while (await host.Trigger() > 0)
+        {
+        }
+
+        earlier = await acme.CreateOutbound(at: DateTimeOffset.UtcNow.AddHours(-1));
+        (await host.Trigger()).ShouldBe(1);
+    }
+
     // Of each organization that had any, the most first.
     private static async Task<IReadOnlyList<int>> Dialled(NpgsqlConnection connection) =>
         (await connection.QueryAsync<int>(
