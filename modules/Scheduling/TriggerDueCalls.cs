@@ -99,7 +99,7 @@ internal sealed class TriggerDueCalls(
         else
         {
             if (after == First) (lookedBack, lookingBackTook) = (time.GetTimestamp(), time.GetElapsedTime(claimedAt));
-            // The others' calls that one in turn passes over are still there.
+            // A claim in turn does not move the place: it passes calls over.
             if (claimed.Count > 0) after = claimed.Max(each => (each.Place.DueAt, each.Call.Id));
         }
 
