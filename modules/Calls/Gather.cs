@@ -7,19 +7,17 @@ public sealed class OverloadedException : Exception;
 
 /// <summary>
 /// Gathers what concurrent requests ask of the database: while one statement is under way, the asks that come in wait for the next and share
-/// it, and its commit. Whoever comes alone is served at once. An answer is given only after the commit; an ask that the database refuses
-/// fails by itself, and the others of its statement do not notice.
+/// it, and its commit. Whoever comes alone is served at once. Two statements at a time would each be for half as many, and cost more than the
+/// second processor gains. An answer is given only after the commit; an ask that the database refuses fails by itself, and the others of its
+/// statement do not notice.
 /// </summary>
 public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
 {
     /// <summary>The most asks in one statement.</summary>
     public const int MostTogether = 100;
 
-    // One runs while the next is read from its requests; a third would only make each of them smaller.
-    private const int MostStatements = 2;
-
     private readonly Queue<Waiting> queue = new();
-    private int statements;
+    private bool serves;
 
     /// <summary>The most that wait: what is beyond would wait for longer than a client does.</summary>
     internal int MostWaiting { get; set; } = 2_000;
@@ -39,8 +37,8 @@ public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
         {
             if (queue.Count >= MostWaiting) throw new OverloadedException();
             queue.Enqueue(waiting);
-            starts = statements < MostStatements;
-            if (starts) statements++;
+            starts = !serves;
+            serves = true;
         }
 
         if (starts) _ = Serve();
@@ -61,7 +59,7 @@ public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
         {
             var together = new List<Waiting>();
             while (together.Count < MostTogether && queue.TryDequeue(out var waiting)) together.Add(waiting);
-            if (together.Count == 0) statements--;
+            serves = together.Count > 0;
             return together;
         }
     }

@@ -6,7 +6,7 @@ namespace CallOrchestration.Benchmarks.Cells;
 internal static class Events
 {
     private const int Calls = 12_000;
-    private const int WarmUpCalls = 2000;
+    private const int WarmUpCalls = 12_000;
     private const string Applied = "\"applied\":true";
 
     private sealed record Dialled(Guid Id, Guid Organization, byte[] Secret, string Sid);

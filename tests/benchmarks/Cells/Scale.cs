@@ -75,7 +75,7 @@ internal static class Scale
         await using var connection = new NpgsqlConnection(table.Database);
         var begun = await connection.QuerySingleAsync<DateTime>("select now()");
         await using var server = await HttpServer.Start(bench, HttpContender.Product, table.Database);
-        var warmed = await HttpLoad.Run(server.Address, requests, expected, null, Shortest, bench.Cancellation);
+        var warmed = await HttpLoad.Run(server.Address, requests, expected, null, HttpCell.WarmUp, bench.Cancellation);
         var result = await HttpLoad.Run(server.Address, requests, expected, null, bench.Options.Scaled(Duration, Shortest), bench.Cancellation);
         foreach (var (what, times) in warmed.Unexpected.Concat(result.Unexpected)) report.Fault($"{table.Name}: {times} × {what}");
         if (expected == 201)
