@@ -70,6 +70,8 @@ public sealed class ListCallsTests(TestHost host) : IClassFixture<TestHost>
         var acme = await host.AddOrganization();
         var expected = new List<Guid>();
         for (var i = 0; i < 7; i++) expected.Insert(0, await acme.CreateOutbound(at: DateTimeOffset.UtcNow.AddDays(1)));
+        // Each status has its own index.
+        if (filter.Length == 0) foreach (var id in expected.Where((_, place) => place % 2 == 0)) await acme.Patch(id, new { status = "COMPLETED" });
         // Calls of one transaction have one creation time: only the id tells them apart.
         expected.InsertRange(0, await AtTheSameMoment(acme, 6));
 

@@ -37,11 +37,11 @@ internal static class SummarizeCalls
         long RetriesWaiting,
         string? DialingPaused);
 
-    // Of the calls with one status and outcome; without calls there is one with neither.
+    // Of the calls with one status and outcome; PENDING and IN_PROGRESS are there also without calls.
     private sealed record Group
     {
         public DateTime AsOf { get; init; }
-        public string? Status { get; init; }
+        public string Status { get; init; } = "";
         public string? Outcome { get; init; }
         public long Calls { get; init; }
         public long DueNow { get; init; }
@@ -68,22 +68,29 @@ internal static class SummarizeCalls
             pause.Now?.Reason));
     }
 
-    // The counts and the schedule in one pass, for it goes over all calls of the organization.
+    // Each status apart, by its own index. Most calls are over, and those are counted without reading a row.
     private const string SummarySql =
         """
         select
-            as_of,
-            status,
-            outcome,
-            count(id) as calls,
-            count(*) filter (where status = 'PENDING' and next_action_at <= as_of) as due_now,
-            extract(epoch from as_of - min(next_action_at) filter (where status = 'PENDING' and next_action_at <= as_of))::double precision
-                as latest_by_seconds,
-            min(next_action_at) filter (where status = 'PENDING' and next_action_at > as_of) as next_due_at,
-            min(coalesce(started_at, created_at)) filter (where status = 'IN_PROGRESS') as oldest_in_progress_at,
-            count(*) filter (where status = 'PENDING' and retries > 0) as retries_waiting
-        from (select now() as as_of) clock
-        left join calls on organization_id = @organizationId
-        group by as_of, status, outcome
+            now() as as_of,
+            'PENDING' as status,
+            null::text as outcome,
+            count(*) as calls,
+            count(*) filter (where next_action_at <= now()) as due_now,
+            extract(epoch from now() - min(next_action_at) filter (where next_action_at <= now()))::double precision as latest_by_seconds,
+            min(next_action_at) filter (where next_action_at > now()) as next_due_at,
+            null::timestamptz as oldest_in_progress_at,
+            count(*) filter (where retries > 0) as retries_waiting
+        from calls
+        where organization_id = @organizationId and status = 'PENDING'
+        union all
+        select now(), 'IN_PROGRESS', null, count(*), 0, null, null, min(coalesce(started_at, created_at)), 0
+        from calls
+        where organization_id = @organizationId and status = 'IN_PROGRESS'
+        union all
+        select now(), 'COMPLETED', outcome, count(*), 0, null, null, null, 0
+        from calls
+        where organization_id = @organizationId and status = 'COMPLETED'
+        group by outcome
         """;
 }

@@ -28,6 +28,7 @@ internal static class Contenders
         "graphile-worker, default", "graphile-worker", """{"worker": {}}""", GraphileUnfinishedSql)
     {
         MostJobs = 10_000,
+        WarmUpJobs = 2000,
     };
 
     public static readonly Scheduler PgBoss1000 = PgBossBatches(1000);

@@ -59,7 +59,7 @@ internal static class ScheduledRun
 
     public static async Task<Outcome> Run(Bench bench, Scheduler scheduler, Plan plan)
     {
-        for (var lead = ToGetWarm + TimeSpan.FromSeconds(1 + plan.Jobs / 5000.0); ; lead *= 2)
+        for (var lead = ToGetWarm + TimeSpan.FromSeconds(1 + (plan.Jobs + scheduler.WarmUpJobs) / 5000.0); ; lead *= 2)
         {
             var database = await bench.Cluster.Create(await Template(bench, scheduler, plan.WithFuture));
             try

@@ -15,7 +15,7 @@ internal abstract class Scheduler
     public int MostJobs { get; init; } = int.MaxValue;
 
     /// <summary>Jobs that are started before anything is measured.</summary>
-    public int WarmUpJobs { get; init; } = 2000;
+    public int WarmUpJobs { get; init; } = 20_000;
 
     /// <summary>Schedulers of the same kind share their tables.</summary>
     public abstract string Kind { get; }

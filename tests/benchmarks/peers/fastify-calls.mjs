@@ -3,6 +3,7 @@ import { createHash, randomFillSync, timingSafeEqual } from 'node:crypto'
 
 const E164 = '^\\+[1-9][0-9]{6,14}$'
 const METADATA_BYTES = 8 * 1024
+const STATUSES = ['PENDING', 'IN_PROGRESS', 'COMPLETED']
 
 const COLUMNS = `id, organization_id, direction, status, outcome, from_number as "from", to_number as "to", next_action_at, retries, provider_call_id,
   started_at, answered_at, ended_at, duration_seconds, recording_url, metadata, connect, revision, created_at, updated_at`
@@ -46,7 +47,7 @@ const listSchema = {
   type: 'object',
   additionalProperties: false,
   properties: {
-    status: { enum: ['PENDING', 'IN_PROGRESS', 'COMPLETED'] },
+    status: { enum: STATUSES },
     direction: { enum: ['INBOUND', 'OUTBOUND'] },
     outcome: { enum: ['completed', 'no-answer', 'busy', 'failed', 'canceled', 'unknown'] },
     from: { type: 'string', pattern: E164 },
@@ -67,7 +68,13 @@ const FILTERS = {
   to: 'and to_number = @to',
   created_after: 'and created_at > @created_after',
   created_before: 'and created_at < @created_before',
-  due_before: "and status = 'PENDING' and next_action_at < @due_before",
+  due_before: 'and next_action_at < @due_before',
+}
+
+// Each status has an index of its own, so it stands in the text.
+function statusesOf({ status, outcome, due_before }) {
+  const only = [status, outcome && 'COMPLETED', due_before && 'PENDING'].filter(Boolean)
+  return STATUSES.filter(each => only.every(one => one === each))
 }
 
 export function hashOf(secret) {
@@ -136,18 +143,22 @@ export function calls(app, pool, statement, settings) {
   }, async request => {
     const { limit = '50', cursor, ...filters } = request.query
     const asked = Object.keys(filters)
-    const shape = [...asked, cursor && 'cursor'].join()
+    const statuses = statusesOf(filters)
+    if (statuses.length === 0) return { items: [], next_cursor: null }
+    const shape = [...asked, cursor && 'cursor', ...statuses, limit].join()
     if (!lists.has(shape)) {
-      lists.set(shape, statement(`list-${lists.size}`, `
-        select ${COLUMNS}
+      const newest = `order by created_at desc, id desc limit ${Number(limit) + 1}`
+      const ofEach = statuses.map(status => `
+        (select ${COLUMNS}
         from calls
-        where organization_id = @organization ${asked.map(name => FILTERS[name]).join(' ')} ${cursor ? 'and (created_at, id) < (@at, @id)' : ''}
-        order by created_at desc, id desc
-        limit @rows`))
+        where organization_id = @organization and status = '${status}'
+          ${asked.map(name => FILTERS[name]).join(' ')} ${cursor ? 'and (created_at, id) < (@at, @id)' : ''}
+        ${newest})`)
+      lists.set(shape, statement(`list-${lists.size}`, `select * from (${ofEach.join(' union all ')}) calls ${newest}`))
     }
 
     const [at, id] = cursor ? Buffer.from(cursor, 'base64url').toString().split(' ') : []
-    const { rows } = await pool.query(lists.get(shape)({ ...filters, organization: request.organization, at, id, rows: Number(limit) + 1 }))
+    const { rows } = await pool.query(lists.get(shape)({ ...filters, organization: request.organization, at, id }))
     if (rows.length <= limit) return { items: rows, next_cursor: null }
     rows.pop()
     const last = rows.at(-1)
