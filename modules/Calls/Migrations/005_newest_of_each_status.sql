@@ -8,3 +8,6 @@ drop index calls_newest_first;
 -- The calls to one number, for whoever is asked about them. Those under way are few, and an index of them would cost each dial an entry.
 create index calls_to_number_pending on calls (organization_id, to_number, created_at desc, id desc) where status = 'PENDING';
 create index calls_to_number_completed on calls (organization_id, to_number, created_at desc, id desc) where status = 'COMPLETED';
+
+-- Inbound calls that wait are never due; a list of inbound calls would go past all the outbound ones that are.
+create index calls_newest_never_due on calls (organization_id, created_at desc, id desc) where status = 'PENDING' and next_action_at is null;
