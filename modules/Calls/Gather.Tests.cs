@@ -26,6 +26,24 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
     }
 
     [Fact]
+    public async Task Beside_a_statement_that_takes_its_time_go_three_more()
+    {
+        var gather = new Divisions(host.Service<RequestDatabase>()) { Holds = true, Patience = TimeSpan.Zero };
+        var asked = new List<Task<int>>();
+        foreach (var number in (int[])[1, 2, 4, 5])
+        {
+            asked.Add(gather.Ask(number, Cancellation));
+            await gather.HasBegun();
+        }
+
+        asked.AddRange(new[] { 10, 20 }.Select(number => gather.Ask(number, Cancellation)));
+        gather.Release();
+
+        (await Task.WhenAll(asked)).ShouldBe([100, 50, 25, 20, 10, 5]);
+        gather.Statements.ShouldBe(["1", "2", "4", "5", "10 20"]);
+    }
+
+    [Fact]
     public async Task One_that_the_database_refuses_fails_alone()
     {
         var gather = new Divisions(host.Service<RequestDatabase>()) { Holds = true };
@@ -125,9 +143,12 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
     private static ProviderEvent Answered(Guid call) => new() { Word = "answered", Kind = ProviderEventKind.Answered, CallId = call, Attempt = 1, Details = "{}" };
 
     /// <summary>What a hundred divided by a number is, held back until the test lets go.</summary>
-    private sealed class Divisions(RequestDatabase database) : Gather<int, int>(database)
+    private sealed class Divisions : Gather<int, int>
     {
         public const int EndsItsConnection = -1;
+
+        public Divisions(RequestDatabase database)
+            : base(database) => Patience = Timeout.InfiniteTimeSpan;
 
         private readonly TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly List<string> statements = [];

@@ -7,20 +7,27 @@ public sealed class OverloadedException : Exception;
 
 /// <summary>
 /// Gathers what concurrent requests ask of the database: while one statement is under way, the asks that come in wait for the next and share
-/// it, and its commit. Whoever comes alone is served at once. Two statements at a time would each be for half as many, and cost more than the
-/// second processor gains. An answer is given only after the commit; an ask that the database refuses fails by itself, and the others of its
-/// statement do not notice.
+/// it, and its commit. Whoever comes alone is served at once. Two statements at once would each be for half as many, and cost more than the second
+/// processor gains; but where one has to wait, as for a lock, the next goes beside it. An answer is given only after the commit; an ask that the
+/// database refuses fails by itself, and the others of its statement do not notice.
 /// </summary>
 public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
 {
     /// <summary>The most asks in one statement.</summary>
     public const int MostTogether = 100;
 
+    private const int MostStatements = 4;
+
     private readonly Queue<Waiting> queue = new();
+    // Only whoever serves touches it, and only one does.
+    private readonly List<Task> underWay = [];
     private bool serves;
 
     /// <summary>The most that wait: what is beyond would wait for longer than a client does.</summary>
     internal int MostWaiting { get; set; } = 2_000;
+
+    /// <summary>How long one statement is waited for before the next goes beside it.</summary>
+    internal TimeSpan Patience { get; set; } = TimeSpan.FromMilliseconds(50);
 
     private sealed record Waiting(TAsk Ask, TaskCompletionSource<TAnswer> Answer);
 
@@ -50,7 +57,21 @@ public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
 
     private async Task Serve()
     {
-        while (Next() is { Count: > 0 } together) await RunTogether(together);
+        while (true)
+        {
+            underWay.RemoveAll(statement => statement.IsCompleted);
+            if (underWay.Count == MostStatements)
+            {
+                await Task.WhenAny(underWay);
+                continue;
+            }
+
+            var together = Next();
+            if (together.Count == 0) return;
+            var run = RunTogether(together);
+            underWay.Add(run);
+            await Task.WhenAny(run, Task.Delay(Patience));
+        }
     }
 
     private List<Waiting> Next()
