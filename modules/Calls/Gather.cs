@@ -16,6 +16,7 @@ public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
     /// <summary>The most asks in one statement.</summary>
     public const int MostTogether = 100;
 
+    // There are a few kinds of asks, and the connections of the pool are for the other requests too.
     private const int MostStatements = 4;
 
     private readonly Queue<Waiting> queue = new();
