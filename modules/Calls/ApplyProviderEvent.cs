@@ -204,7 +204,8 @@ public sealed class ProviderEvents(RequestDatabase database, CallTimers timers)
         return (await ApplyProviderEvent.Run(connection, ApplyProviderEvent.ApplySql, [(organizationId, happened)], timers)).Single()?.Applied;
     }
 
-    private sealed class Together(RequestDatabase database, CallTimers timers) : Gather<(Guid OrganizationId, ProviderEvent Happened), ApplyProviderEvent.Result?>(database)
+    private sealed class Together(RequestDatabase database, CallTimers timers)
+        : Gather<(Guid OrganizationId, ProviderEvent Happened), ApplyProviderEvent.Result?>(database, commitsApart: false)
     {
         protected override Task<IReadOnlyList<ApplyProviderEvent.Result?>> Run(
             NpgsqlConnection connection, IReadOnlyList<(Guid OrganizationId, ProviderEvent Happened)> asks) =>

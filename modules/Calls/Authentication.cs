@@ -112,7 +112,7 @@ internal sealed class OrganizationAuthentication(
 /// Finds organizations by what requests bring, those of the same moment in one statement. Nothing is kept: a key that was rotated is refused
 /// from the next request on.
 /// </summary>
-internal sealed class Secrets(RequestDatabase database) : Gather<Secrets.Sought, Secrets.Known?>(database)
+internal sealed class Secrets(RequestDatabase database) : Gather<Secrets.Sought, Secrets.Known?>(database, commitsApart: false)
 {
     public enum Kind
     {

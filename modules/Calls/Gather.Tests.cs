@@ -44,6 +44,29 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
     }
 
     [Fact]
+    public async Task The_next_statement_goes_while_one_commits_and_the_answers_wait_for_the_commit()
+    {
+        await using var holder = await host.Rows.OpenConnectionAsync(Cancellation);
+        await holder.ExecuteAsync(Commits.PrepareSql);
+        await holder.ExecuteAsync("select pg_advisory_lock(@HoldsItsCommit)", new { Commits.HoldsItsCommit });
+        var gather = new Commits(host.Service<RequestDatabase>());
+        var first = gather.Ask(1, Cancellation);
+        await gather.HasBegun();
+        var together = new[] { gather.Ask(Commits.HoldsItsCommit, Cancellation), gather.Ask(2, Cancellation) };
+        gather.Release();
+
+        (await first).ShouldBe(1);
+        await gather.HasBegun();
+        (await gather.Ask(3, Cancellation)).ShouldBe(3);
+        together.ShouldAllBe(ask => !ask.IsCompleted);
+        (await holder.QueryAsync<int>("select number from committed order by number")).ShouldBe([1, 3]);
+
+        await holder.ExecuteAsync("select pg_advisory_unlock(@HoldsItsCommit)", new { Commits.HoldsItsCommit });
+        (await Task.WhenAll(together)).ShouldBe([Commits.HoldsItsCommit, 2]);
+        (await holder.QueryAsync<int>("select number from committed order by number")).ShouldBe([1, 2, 3, Commits.HoldsItsCommit]);
+    }
+
+    [Fact]
     public async Task One_that_the_database_refuses_fails_alone()
     {
         var gather = new Divisions(host.Service<RequestDatabase>()) { Holds = true };
@@ -148,7 +171,7 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
         public const int EndsItsConnection = -1;
 
         public Divisions(RequestDatabase database)
-            : base(database) => Patience = Timeout.InfiniteTimeSpan;
+            : base(database, commitsApart: false) => Patience = Timeout.InfiniteTimeSpan;
 
         private readonly TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly List<string> statements = [];
@@ -190,5 +213,37 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
             from unnest(@numbers) with ordinality as asked (number, place)
             order by place
             """;
+    }
+
+    /// <summary>Writes each number to a table, where one waits as it commits for whoever holds the lock of its name.</summary>
+    private sealed class Commits : Gather<int, int>
+    {
+        public const int HoldsItsCommit = 1234;
+
+        public const string PrepareSql =
+            """
+            create table committed (number integer primary key);
+            create function wait_to_commit() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock(new.number); return null; end';
+            create constraint trigger wait_to_commit after insert on committed deferrable initially deferred
+                for each row execute function wait_to_commit();
+            """;
+
+        private readonly TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly Channel<int> begun = Channel.CreateUnbounded<int>();
+
+        public Commits(RequestDatabase database)
+            : base(database, commitsApart: true) => Patience = Timeout.InfiniteTimeSpan;
+
+        public async Task HasBegun() => await begun.Reader.ReadAsync(Cancellation);
+
+        public void Release() => released.SetResult();
+
+        protected override async Task<IReadOnlyList<int>> Run(NpgsqlConnection connection, IReadOnlyList<int> asks)
+        {
+            begun.Writer.TryWrite(asks.Count);
+            await released.Task;
+            await connection.ExecuteAsync("insert into committed (number) select unnest(@numbers)", new { numbers = asks.ToArray() });
+            return asks;
+        }
     }
 }

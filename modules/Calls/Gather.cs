@@ -8,10 +8,15 @@ public sealed class OverloadedException : Exception;
 /// <summary>
 /// Gathers what concurrent requests ask of the database: while one statement is under way, the asks that come in wait for the next and share
 /// it, and its commit. Whoever comes alone is served at once. Two statements at once would each be for half as many, and cost more than the second
-/// processor gains; but where one has to wait, as for a lock, the next goes beside it. An answer is given only after the commit; an ask that the
-/// database refuses fails by itself, and the others of its statement do not notice.
+/// processor gains; but where one has to wait, as for a lock or for the disk, the next goes beside it. An answer is given only after the commit; an
+/// ask that the database refuses fails by itself, and the others of its statement do not notice.
 /// </summary>
-public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
+/// <param name="database">The requests' database.</param>
+/// <param name="commitsApart">
+/// Whether the next statement goes while this one commits. Not for rows that others wait for: a host that freezes before the commit holds them until
+/// the server's limit for idle transactions.
+/// </param>
+public abstract class Gather<TAsk, TAnswer>(RequestDatabase database, bool commitsApart)
 {
     /// <summary>The most asks in one statement.</summary>
     public const int MostTogether = 100;
@@ -20,8 +25,9 @@ public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
     private const int MostStatements = 4;
 
     private readonly Queue<Waiting> queue = new();
-    // Only whoever serves touches it, and only one does.
+    // Only whoever serves touches these two, and only one does.
     private readonly List<Task> underWay = [];
+    private int lately;
     private bool serves;
 
     /// <summary>The most that wait: what is beyond would wait for longer than a client does.</summary>
@@ -69,9 +75,12 @@ public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
 
             var together = Next();
             if (together.Count == 0) return;
-            var run = RunTogether(together);
+            // Whoever comes alone is spared the round trip of a commit apart. Not so the first one back of many: the others would wait for its commit.
+            lately = Math.Max(together.Count, lately - 1);
+            var executed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var run = RunTogether(together, commitsApart && lately > 1 ? executed : null);
             underWay.Add(run);
-            await Task.WhenAny(run, Task.Delay(Patience));
+            await Task.WhenAny(run, executed.Task, Task.Delay(Patience));
         }
     }
 
@@ -87,13 +96,17 @@ public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
     }
 
     // Never throws: whatever goes wrong is for those who asked.
-    private async Task RunTogether(IReadOnlyList<Waiting> together)
+    private async Task RunTogether(IReadOnlyList<Waiting> together, TaskCompletionSource? executed = null)
     {
         try
         {
             IReadOnlyList<TAnswer> answers;
             await using (var connection = await database.OpenConnection(CancellationToken.None))
-                answers = await Run(connection, [.. together.Select(waiting => waiting.Ask)]);
+            {
+                var asks = together.Select(waiting => waiting.Ask).ToList();
+                answers = executed is null ? await Run(connection, asks) : await RunAndCommit(connection, asks, executed);
+            }
+
             foreach (var (waiting, answer) in together.Zip(answers)) waiting.Answer.SetResult(answer);
         }
         catch (PostgresException error) when (together.Count > 1 && error.InvariantSeverity == "ERROR")
@@ -106,5 +119,15 @@ public abstract class Gather<TAsk, TAnswer>(RequestDatabase database)
         {
             foreach (var waiting in together) waiting.Answer.TrySetException(error);
         }
+    }
+
+    // A commit waits for the disk: meanwhile the next statement has the processors.
+    private async Task<IReadOnlyList<TAnswer>> RunAndCommit(NpgsqlConnection connection, IReadOnlyList<TAsk> asks, TaskCompletionSource executed)
+    {
+        await using var transaction = await connection.BeginTransactionAsync();
+        var answers = await Run(connection, asks);
+        executed.SetResult();
+        await transaction.CommitAsync();
+        return answers;
     }
 }

@@ -23,7 +23,7 @@ public sealed record NewCall(
     string Direction, string From, string To, bool DialNow, DateTime? NextActionAt, string? Metadata, CallConnection? Connect);
 
 /// <summary>The calls that clients create at the same time, in one statement: the row as it was inserted; null where its key is taken.</summary>
-public sealed class NewCalls(RequestDatabase database) : Gather<NewCalls.Row, Call?>(database)
+public sealed class NewCalls(RequestDatabase database) : Gather<NewCalls.Row, Call?>(database, commitsApart: true)
 {
     /// <summary>A row to insert; times in UTC, <c>Hash</c> is the SHA-256 of the request that came with the key.</summary>
     public sealed record Row(Guid Id, Guid OrganizationId, NewCall Call, string? Key, byte[]? Hash);

@@ -75,7 +75,7 @@ internal static class ReadCall
 }
 
 /// <summary>Reads calls, those that are asked for at the same moment in one statement; null where the organization has no such call.</summary>
-internal sealed class CallsById(RequestDatabase database) : Gather<(Guid Id, Guid OrganizationId), ReadCall.CallWithHistory?>(database)
+internal sealed class CallsById(RequestDatabase database) : Gather<(Guid Id, Guid OrganizationId), ReadCall.CallWithHistory?>(database, commitsApart: false)
 {
     protected override async Task<IReadOnlyList<ReadCall.CallWithHistory?>> Run(NpgsqlConnection connection, IReadOnlyList<(Guid Id, Guid OrganizationId)> asks)
     {
