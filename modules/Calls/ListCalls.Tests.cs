@@ -128,6 +128,7 @@ public sealed class ListCallsTests(TestHost host) : IClassFixture<TestHost>
     [InlineData("status=%FF", "status")]
     [InlineData("direction=sideways", "direction")]
     [InlineData("outcome=vanished", "outcome")]
+    [InlineData("outcome=completed' or '1' = '1", "outcome")]
     [InlineData("from=9900000001", "from")]
     [InlineData("from=++919900000001", "from")]
     [InlineData("to=%2B91", "to")]

@@ -43,8 +43,8 @@ internal static class ListCalls
             var value = values.ToString();
             if (values.Count > 1) errors[name] = ["stands here more than once"];
             else if (name == "limit") Read(int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= MostLimit, $"must be a whole number from 1 to {MostLimit}");
-            else if (name == "cursor") Filter(Cursor.TryRead(value, caller, parameters), AfterCursorSql, "is no cursor of this list");
-            else if (Filters.TryGetValue(name, out var filter)) Filter(filter.Read(value) is { } read && Add(filter, read), filter.Sql, filter.Expected);
+            else if (name == "cursor") Filter(Cursor.TryRead(value, caller, parameters) ? AfterCursorSql : null, "is no cursor of this list");
+            else if (Filters.TryGetValue(name, out var filter)) Narrow(filter);
             else errors[name] = [$"is no parameter of this list; there are {string.Join(", ", Filters.Keys)}, limit, cursor"];
 
             void Read(bool valid, string expected)
@@ -52,25 +52,24 @@ internal static class ListCalls
                 if (!valid) errors[name] = [expected];
             }
 
-            void Filter(bool valid, string clause, string expected)
+            void Filter(string? clause, string expected)
             {
-                Read(valid, expected);
+                Read(clause is not null, expected);
                 clauses.Append('\n').Append(clause);
             }
 
-            bool Add(ListFilter filter, object read)
+            void Narrow(ListFilter filter)
             {
-                parameters.Add(name, read);
+                Filter(filter.Clause(value, parameters), filter.Expected);
                 if (filter.StatusOf is { } status) statuses = statuses.Where(other => other == status(value));
-                return true;
             }
         }
 
         if (errors.Count > 0) return Problems.Invalid(errors);
 
-        // Each status has its index of the newest, and PostgreSQL merges the few that are wanted of each. Neither status nor limit are parameters: a plan
-        // for any status finds no index, and one for any limit expects a tenth of the calls and sorts them all. One more than asked tells
-        // whether there is a next page.
+        // Each status has its index of the newest, and PostgreSQL merges the few that are wanted of each. Neither the words nor the limit are parameters:
+        // a plan for any status finds no index, one for any limit expects a tenth of the calls and sorts them all, and one for any outcome expects so
+        // few calls that PostgreSQL would plan each page anew, for half of the page's time. One more than asked tells whether there is a next page.
         var newest = string.Create(CultureInfo.InvariantCulture, $"{NewestFirstSql} {limit + 1}");
         var inbound = context.Request.Query["direction"] == CallDirection.Inbound;
         var ofEach = string.Join("\nunion all\n", statuses.Select(status =>
@@ -84,7 +83,8 @@ internal static class ListCalls
         return TypedResults.Ok(new Page(calls, Cursor.After(calls[^1], caller)));
     }
 
-    private sealed record ListFilter(string Sql, string Expected, Func<string, object?> Read)
+    // The clause is null for a value that is not what is expected.
+    private sealed record ListFilter(string Expected, Func<string, DynamicParameters, string?> Clause)
     {
         // The only status that its calls can have.
         public Func<string, string>? StatusOf { get; init; }
@@ -92,25 +92,34 @@ internal static class ListCalls
 
     private static readonly Dictionary<string, ListFilter> Filters = new()
     {
-        ["status"] = OneOf("and status = @status", CallStatus.All) with { StatusOf = status => status },
-        ["direction"] = OneOf("and direction = @direction", CallDirection.All),
-        ["outcome"] = OneOf("and outcome = @outcome", CallOutcome.All) with { StatusOf = _ => CallStatus.Completed },
-        ["from"] = Number("and from_number = @from"),
-        ["to"] = Number("and to_number = @to"),
-        ["created_after"] = Time("and created_at > @created_after"),
-        ["created_before"] = Time("and created_at < @created_before"),
-        ["due_before"] = Time("and next_action_at < @due_before") with { StatusOf = _ => CallStatus.Pending },
+        ["status"] = OneOf("status", CallStatus.All) with { StatusOf = status => status },
+        ["direction"] = OneOf("direction", CallDirection.All),
+        ["outcome"] = OneOf("outcome", CallOutcome.All) with { StatusOf = _ => CallStatus.Completed },
+        ["from"] = Number("from", "and from_number = @from"),
+        ["to"] = Number("to", "and to_number = @to"),
+        ["created_after"] = Time("created_after", "and created_at > @created_after"),
+        ["created_before"] = Time("created_before", "and created_at < @created_before"),
+        ["due_before"] = Time("due_before", "and next_action_at < @due_before") with { StatusOf = _ => CallStatus.Pending },
     };
 
-    private static ListFilter OneOf(string sql, IReadOnlyList<string> words) =>
-        new(sql, $"must be {string.Join(", ", words)}", text => words.Contains(text) ? text : null);
+    private static ListFilter OneOf(string column, IReadOnlyList<string> words) =>
+        new($"must be {string.Join(", ", words)}", (text, _) => words.Contains(text) ? $"and {column} = '{text}'" : null);
 
-    // A + in a query arrives as a space, and no number begins with one.
-    private static ListFilter Number(string sql) => new(sql, PhoneNumber.Expected, text =>
-        (text.StartsWith(' ') ? "+" + text[1..] : text) is var number && PhoneNumber.IsE164(number) ? number : null);
+    private static ListFilter Number(string name, string sql) => new(PhoneNumber.Expected, (text, parameters) =>
+    {
+        // A + in a query arrives as a space, and no number begins with one.
+        var number = text.StartsWith(' ') ? "+" + text[1..] : text;
+        if (!PhoneNumber.IsE164(number)) return null;
+        parameters.Add(name, number);
+        return sql;
+    });
 
-    private static ListFilter Time(string sql) => new(sql, Rfc3339.Expected + "; in a URL a + is written %2B", text =>
-        Rfc3339.TryParse(text, out var time) ? time.UtcDateTime : null);
+    private static ListFilter Time(string name, string sql) => new(Rfc3339.Expected + "; in a URL a + is written %2B", (text, parameters) =>
+    {
+        if (!Rfc3339.TryParse(text, out var time)) return null;
+        parameters.Add(name, time.UtcDateTime);
+        return sql;
+    });
 
     /// <summary>
     /// The last call of a page, as (created_at, id), with a checksum over both and the organization: a cursor that was made up or taken

@@ -61,14 +61,14 @@ const listSchema = {
 }
 
 const FILTERS = {
-  status: 'and status = @status',
-  direction: 'and direction = @direction',
-  outcome: 'and outcome = @outcome',
-  from: 'and from_number = @from',
-  to: 'and to_number = @to',
-  created_after: 'and created_at > @created_after',
-  created_before: 'and created_at < @created_before',
-  due_before: 'and next_action_at < @due_before',
+  status: () => '',
+  direction: word => `and direction = '${word}'`,
+  outcome: word => `and outcome = '${word}'`,
+  from: () => 'and from_number = @from',
+  to: () => 'and to_number = @to',
+  created_after: () => 'and created_at > @created_after',
+  created_before: () => 'and created_at < @created_before',
+  due_before: () => 'and next_action_at < @due_before',
 }
 
 // Each status has an index of its own, so it stands in the text.
@@ -145,14 +145,14 @@ export function calls(app, pool, statement, settings) {
     const asked = Object.keys(filters)
     const statuses = statusesOf(filters)
     if (statuses.length === 0) return { items: [], next_cursor: null }
-    const shape = [...asked, cursor && 'cursor', ...statuses, limit].join()
+    const shape = [...asked, filters.direction, filters.outcome, cursor && 'cursor', ...statuses, limit].join()
     if (!lists.has(shape)) {
       const newest = `order by created_at desc, id desc limit ${Number(limit) + 1}`
       const ofEach = statuses.map(status => `
         (select ${COLUMNS}
         from calls
         where organization_id = @organization and status = '${status}'
-          ${asked.map(name => FILTERS[name]).join(' ')} ${cursor ? 'and (created_at, id) < (@at, @id)' : ''}
+          ${asked.map(name => FILTERS[name](filters[name])).join(' ')} ${cursor ? 'and (created_at, id) < (@at, @id)' : ''}
         ${newest})`)
       lists.set(shape, statement(`list-${lists.size}`, `select * from (${ofEach.join(' union all ')}) calls ${newest}`))
     }
