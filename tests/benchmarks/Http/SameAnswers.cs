@@ -1,10 +1,11 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using CallOrchestration.Benchmarks.Report;
 
 namespace CallOrchestration.Benchmarks.Http;
 
 /// <summary>Whoever answers less has less to do: before the reads are compared, the same requests must bring the same answers.</summary>
-internal static class SameAnswers
+internal static partial class SameAnswers
 {
     public static async Task Prove(Bench bench, CellReport report, string template, IReadOnlyList<Tenant> tenants)
     {
@@ -43,8 +44,11 @@ internal static class SameAnswers
         async Task<JsonNode> Get(string path) => JsonNode.Parse(await http.GetStringAsync(new Uri(path, UriKind.Relative), cancellation))!;
     }
 
-    // The order of the fields and the cursor's form are each server's own.
-    private static string Plain(JsonNode answer) => Sorted(answer)!.ToJsonString();
+    // The order of the fields, the cursor's form and the zeros at the end of a time are each server's own.
+    private static string Plain(JsonNode answer) => ZerosAtTheEnd().Replace(Sorted(answer)!.ToJsonString(), "$1Z\"");
+
+    [GeneratedRegex(@"(?:(\.[0-9]*[1-9])|\.)0*Z""")]
+    private static partial Regex ZerosAtTheEnd();
 
     private static JsonNode? Sorted(JsonNode? node) => node switch
     {
