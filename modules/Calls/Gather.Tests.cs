@@ -49,7 +49,7 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
         await using var holder = await host.Rows.OpenConnectionAsync(Cancellation);
         await holder.ExecuteAsync(Commits.PrepareSql);
         await holder.ExecuteAsync("select pg_advisory_lock(@HoldsItsCommit)", new { Commits.HoldsItsCommit });
-        var gather = new Commits(host.Service<RequestDatabase>());
+        var gather = new Commits(host.Service<RequestDatabase>()) { Holds = true };
         var first = gather.Ask(1, Cancellation);
         await gather.HasBegun();
         var together = new[] { gather.Ask(Commits.HoldsItsCommit, Cancellation), gather.Ask(2, Cancellation) };
@@ -165,20 +165,35 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
 
     private static ProviderEvent Answered(Guid call) => new() { Word = "answered", Kind = ProviderEventKind.Answered, CallId = call, Attempt = 1, Details = "{}" };
 
-    /// <summary>What a hundred divided by a number is, held back until the test lets go.</summary>
-    private sealed class Divisions : Gather<int, int>
+    /// <summary>Statements that are held back, if they are, until the test lets go.</summary>
+    private abstract class Held : Gather<int, int>
+    {
+        private readonly TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly Channel<int> begun = Channel.CreateUnbounded<int>();
+
+        protected Held(RequestDatabase database, bool commitsApart)
+            : base(database, commitsApart) => Patience = Timeout.InfiniteTimeSpan;
+
+        public bool Holds { get; init; }
+
+        public async Task HasBegun() => await begun.Reader.ReadAsync(Cancellation);
+
+        public void Release() => released.SetResult();
+
+        protected async Task Begin(IReadOnlyList<int> asks)
+        {
+            begun.Writer.TryWrite(asks.Count);
+            if (Holds) await released.Task;
+        }
+    }
+
+    /// <summary>What a hundred divided by a number is.</summary>
+    private sealed class Divisions(RequestDatabase database) : Held(database, commitsApart: false)
     {
         public const int EndsItsConnection = -1;
 
-        public Divisions(RequestDatabase database)
-            : base(database, commitsApart: false) => Patience = Timeout.InfiniteTimeSpan;
-
-        private readonly TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly List<string> statements = [];
         private readonly Channel<int> finished = Channel.CreateUnbounded<int>();
-        private readonly Channel<int> begun = Channel.CreateUnbounded<int>();
-
-        public bool Holds { get; init; }
 
         public IReadOnlyList<string> Statements
         {
@@ -188,20 +203,15 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
             }
         }
 
-        public async Task HasBegun() => await begun.Reader.ReadAsync(Cancellation);
-
         public async Task HasFinished(int asks)
         {
             for (var number = 0; number < asks; number++) await finished.Reader.ReadAsync(Cancellation);
         }
 
-        public void Release() => released.SetResult();
-
         protected override async Task<IReadOnlyList<int>> Run(NpgsqlConnection connection, IReadOnlyList<int> asks)
         {
             lock (statements) statements.Add(string.Join(' ', asks));
-            begun.Writer.TryWrite(asks.Count);
-            if (Holds) await released.Task;
+            await Begin(asks);
             var answers = (await connection.QueryAsync<int>(DivideSql, new { numbers = asks.ToArray(), EndsItsConnection })).AsList();
             foreach (var ask in asks) finished.Writer.TryWrite(ask);
             return answers;
@@ -216,7 +226,7 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
     }
 
     /// <summary>Writes each number to a table, where one waits as it commits for whoever holds the lock of its name.</summary>
-    private sealed class Commits : Gather<int, int>
+    private sealed class Commits(RequestDatabase database) : Held(database, commitsApart: true)
     {
         public const int HoldsItsCommit = 1234;
 
@@ -228,20 +238,9 @@ public sealed class GatherTests(TestHost host) : IClassFixture<TestHost>
                 for each row execute function wait_to_commit();
             """;
 
-        private readonly TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly Channel<int> begun = Channel.CreateUnbounded<int>();
-
-        public Commits(RequestDatabase database)
-            : base(database, commitsApart: true) => Patience = Timeout.InfiniteTimeSpan;
-
-        public async Task HasBegun() => await begun.Reader.ReadAsync(Cancellation);
-
-        public void Release() => released.SetResult();
-
         protected override async Task<IReadOnlyList<int>> Run(NpgsqlConnection connection, IReadOnlyList<int> asks)
         {
-            begun.Writer.TryWrite(asks.Count);
-            await released.Task;
+            await Begin(asks);
             await connection.ExecuteAsync("insert into committed (number) select unnest(@numbers)", new { numbers = asks.ToArray() });
             return asks;
         }

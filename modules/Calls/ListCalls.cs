@@ -92,9 +92,10 @@ internal static class ListCalls
 
     private static readonly Dictionary<string, ListFilter> Filters = new()
     {
-        ["status"] = OneOf("status", CallStatus.All) with { StatusOf = status => status },
-        ["direction"] = OneOf("direction", CallDirection.All),
-        ["outcome"] = OneOf("outcome", CallOutcome.All) with { StatusOf = _ => CallStatus.Completed },
+        // The statement of each status has it already.
+        ["status"] = OneOf(CallStatus.All, _ => "") with { StatusOf = status => status },
+        ["direction"] = OneOf(CallDirection.All, word => $"and direction = '{word}'"),
+        ["outcome"] = OneOf(CallOutcome.All, word => $"and outcome = '{word}'") with { StatusOf = _ => CallStatus.Completed },
         ["from"] = Number("from", "and from_number = @from"),
         ["to"] = Number("to", "and to_number = @to"),
         ["created_after"] = Time("created_after", "and created_at > @created_after"),
@@ -102,8 +103,8 @@ internal static class ListCalls
         ["due_before"] = Time("due_before", "and next_action_at < @due_before") with { StatusOf = _ => CallStatus.Pending },
     };
 
-    private static ListFilter OneOf(string column, IReadOnlyList<string> words) =>
-        new($"must be {string.Join(", ", words)}", (text, _) => words.Contains(text) ? $"and {column} = '{text}'" : null);
+    private static ListFilter OneOf(IReadOnlyList<string> words, Func<string, string> sql) =>
+        new($"must be {string.Join(", ", words)}", (text, _) => words.Contains(text) ? sql(text) : null);
 
     private static ListFilter Number(string name, string sql) => new(PhoneNumber.Expected, (text, parameters) =>
     {
