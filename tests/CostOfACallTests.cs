@@ -89,6 +89,18 @@ public sealed class CostOfACallTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_guards_function_is_not_called_where_the_trigger_sees_that_all_is_well()
+    {
+        await watcher.ExecuteAsync(
+            "create or replace function guard_call_update() returns trigger language plpgsql as $$ begin raise exception 'called' using errcode = 'check_violation'; end $$");
+        var sid = TestDialer.Sid(await acme.CreateOutbound(), 1);
+
+        (await host.Trigger()).ShouldBe(1);
+        (await acme.Event(("CallSid", sid), ("EventType", "answered"), ("Status", "in-progress"))).ShouldBeOk().Applied.ShouldBeTrue();
+        (await acme.Event(("CallSid", sid), ("EventType", "terminal"), ("Status", "completed"))).ShouldBeOk().CallStatus.ShouldBe("COMPLETED");
+    }
+
+    [Fact]
     public async Task Nothing_due()
     {
         var (statements, writes, what) = await Counted(async () => (await host.Trigger()).ShouldBe(0));

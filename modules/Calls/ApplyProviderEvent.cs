@@ -166,7 +166,9 @@ public static class ApplyProviderEvent
                 history = c.history || call_history_entry(
                     d.word, 'provider', d.attempt,
                     case when d.completes then 'COMPLETED' when d.retries_once then 'PENDING' else c.status end,
-                    d.details::jsonb, d.applies)
+                    d.details::jsonb, d.applies),
+                revision = c.revision + 1,
+                updated_at = greatest(clock_timestamp(), c.updated_at)
             from decided d
             where c.id = d.id
             returning d.number, c.status, c.next_action_at, d.applies

@@ -11,6 +11,13 @@ public sealed class CallLifecycleTests(TestHost host) : IClassFixture<TestHost>
     // What shows that the provider has the present attempt.
     private static readonly string[] Traces = ["nothing", "provider_call_id", "answered_at"];
 
+    // As the statements that write most do it, and are let by without the guard's function where they are right.
+    private static readonly string[] Books =
+    [
+        "revision = revision + 1", "claims = claims + (status = 'PENDING')::integer", "updated_at = greatest(clock_timestamp(), updated_at)",
+        "history = history || '{\"event\": \"one\"}'",
+    ];
+
     private sealed record Step(string Direction, string From, string To, string? Outcome, bool Retry, string Trace);
 
     [Fact]
@@ -26,18 +33,21 @@ public sealed class CallLifecycleTests(TestHost host) : IClassFixture<TestHost>
             foreach (var step in steps)
             {
                 var says = CallLifecycle.IsLegal(step.Direction, step.From, step.To, step.Outcome, step.Retry, atProvider: step.Trace != "nothing");
-                var does = await DatabaseTakes(connection, call, step);
-                if (says != does) disagreements.Add($"{step}: the function says {says}, the database {does}");
-                tried++;
-                legal += does ? 1 : 0;
+                foreach (var books in (string[])["", $", {string.Join(", ", Books)}"])
+                {
+                    var does = await DatabaseTakes(connection, call, step, books);
+                    if (says != does) disagreements.Add($"{step}{books}: the function says {says}, the database {does}");
+                    tried++;
+                    legal += does ? 1 : 0;
+                }
             }
         }
 
         disagreements.ShouldBeEmpty();
-        // Directions, pairs of different states, outcomes with null, retry, traces. Legal for each direction and trace: 1 + 1 + 6 without
+        // Books kept or not, directions, pairs of different states, outcomes with null, retry, traces. Legal for each direction and trace: 1 + 1 + 6 without
         // the way back, which outbound calls have once without and three times with the retry.
-        tried.ShouldBe(2 * 6 * 7 * 2 * 3);
-        legal.ShouldBe((2 * 3 * 8) + 1 + 3);
+        tried.ShouldBe(2 * 2 * 6 * 7 * 2 * 3);
+        legal.ShouldBe(2 * ((2 * 3 * 8) + 1 + 3));
     }
 
     [Fact]
@@ -87,6 +97,41 @@ public sealed class CallLifecycleTests(TestHost host) : IClassFixture<TestHost>
 
         await Write($"update calls set {Set}, status = 'IN_PROGRESS', next_action_at = now() + interval '1 hour' where id = @id", call);
         (await Read<(int, int, int, bool)>(Kept, call)).ShouldBe((3, 1, 0, true));
+    }
+
+    [Theory]
+    [InlineData("revision = revision + 2", null)]
+    [InlineData("claims = claims + 2", null)]
+    [InlineData("history_dropped = 1", null)]
+    [InlineData("updated_at = clock_timestamp() + interval '1 hour'", null)]
+    [InlineData("updated_at = created_at - interval '1 second'", null)]
+    [InlineData("history = history", null)]
+    [InlineData("history = '[{\"event\": \"other\"}]'", "calls_history_only_grows")]
+    [InlineData("retries = 1", "calls_lifecycle")]
+    [InlineData("id = gen_random_uuid()", "calls_identity")]
+    [InlineData("organization_id = gen_random_uuid()", "calls_identity")]
+    [InlineData("direction = 'INBOUND'", "calls_identity")]
+    [InlineData("created_at = created_at + interval '1 microsecond'", "calls_identity")]
+    public async Task One_wrong_entry_in_the_books_and_the_guard_looks_itself(string wrong, string? refusedBy)
+    {
+        const string Kept =
+            """
+            select revision, claims, history_dropped, jsonb_array_length(history), updated_at >= created_at and updated_at <= clock_timestamp()
+            from calls
+            where id = @id
+            """;
+        var call = await Pending("""{"history": [{"event": "zero"}]}""");
+        var set = string.Join(", ", Books.Where(book => book.Split(' ')[0] != wrong.Split(' ')[0]).Append(wrong));
+        var write = $"update calls set status = 'IN_PROGRESS', next_action_at = now() + interval '1 hour', {set} where id = @id";
+
+        if (refusedBy is not null)
+        {
+            (await Refused(write, call)).ShouldBe(refusedBy);
+            return;
+        }
+
+        await Write(write, call);
+        (await Read<(int, int, int, int, bool)>(Kept, call)).ShouldBe((2, 1, 0, 2, true));
     }
 
     [Fact]
@@ -221,20 +266,20 @@ public sealed class CallLifecycleTests(TestHost host) : IClassFixture<TestHost>
         return call;
     }
 
-    private static async Task<bool> DatabaseTakes(NpgsqlConnection connection, Id call, Step step)
+    private static async Task<bool> DatabaseTakes(NpgsqlConnection connection, Id call, Step step, string books)
     {
         // Never committed.
         await using var transaction = await connection.BeginTransactionAsync(Cancellation);
         try
         {
             return await connection.ExecuteAsync(
-                """
+                $"""
                 update calls
                 set status = @To,
                     outcome = @Outcome,
                     retries = retries + @Retry::integer,
                     next_action_at = case when @To = 'IN_PROGRESS' then now() + interval '1 hour' end,
-                    provider_call_id = case when @To = 'PENDING' then null else provider_call_id end
+                    provider_call_id = case when @To = 'PENDING' then null else provider_call_id end{books}
                 where id = @id
                 """, new { call.id, step.To, step.Outcome, step.Retry }) == 1;
         }

@@ -167,7 +167,9 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
                         r.provider_call_id is not null and not exists (
                             select 1 from calls o where o.organization_id = c.organization_id and o.provider_call_id = r.provider_call_id) as names
                 ) t
-            )
+            ),
+                revision = c.revision + 1,
+                updated_at = greatest(clock_timestamp(), c.updated_at)
             from result r
             where c.id = r.id and (not @again
                 or not c.history @> jsonb_build_array(jsonb_build_object('event', r.event, 'details', jsonb_build_object('claim', r.claim))))

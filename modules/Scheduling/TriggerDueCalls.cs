@@ -173,13 +173,14 @@ internal sealed class TriggerDueCalls(
         """
         + ClaimDue;
 
-    // The same entry for all, so each of the two is made once.
+    // The same entry for all, so each of the two is made once. Claims, revision and update time as the guard would set them, so that it need not be called.
     private const string ClaimDue =
         """
 
         update calls c
         set status = 'IN_PROGRESS',
             next_action_at = now() + @wait,
+            claims = c.claims + 1,
             claim_id = @claimId,
             look_ups = 0,
             started_at = now(),
@@ -189,7 +190,9 @@ internal sealed class TriggerDueCalls(
             recording_url = null,
             history = c.history || case c.retries
                 when 0 then (select call_history_entry('claimed', 'scheduler', 1, 'IN_PROGRESS'))
-                else (select call_history_entry('claimed', 'scheduler', 2, 'IN_PROGRESS')) end
+                else (select call_history_entry('claimed', 'scheduler', 2, 'IN_PROGRESS')) end,
+            revision = c.revision + 1,
+            updated_at = greatest(clock_timestamp(), c.updated_at)
         from due, organizations o
         where c.id = due.id and o.id = c.organization_id
         returning c.id, c.organization_id, c.from_number, c.to_number, c.connect, o.phone_number as exo_phone, o.callback_secret,
