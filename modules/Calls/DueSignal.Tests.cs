@@ -1,0 +1,45 @@
+namespace CallOrchestration.Calls.Tests;
+
+public sealed class DueSignalTests
+{
+    private static readonly DateTime Due = new(2027, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+    private static readonly TimeSpan Long = TimeSpan.FromHours(1);
+
+    private readonly DueSignal signal = new();
+
+    [Fact]
+    public async Task A_sleep_ends_by_a_nudge_for_something_earlier()
+    {
+        signal.Listen();
+        var sleep = signal.Sleep(Due, Long, Cancellation);
+
+        signal.Nudge(Due.AddTicks(-1));
+        await Ended(sleep);
+    }
+
+    [Fact]
+    public async Task A_nudge_before_the_sleep_is_not_lost()
+    {
+        signal.Listen();
+        signal.Nudge(DateTime.MaxValue.AddTicks(-1));
+
+        await Ended(signal.Sleep(Due, Long, Cancellation));
+    }
+
+    [Fact]
+    public async Task A_sleep_ends_when_it_is_cancelled()
+    {
+        using var cancelled = new CancellationTokenSource();
+        signal.Listen();
+        var sleep = signal.Sleep(Due, Long, cancelled.Token);
+
+        await cancelled.CancelAsync();
+        await Ended(sleep);
+        await Ended(signal.Sleep(Due, Long, cancelled.Token));
+    }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    // By far longer than it takes: a sleep that does not end fails, and does not hang.
+    private static Task Ended(Task sleep) => sleep.WaitAsync(TimeSpan.FromSeconds(30), Cancellation);
+}
