@@ -89,10 +89,14 @@ public sealed class CostOfACallTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_guards_function_is_not_called_where_the_trigger_sees_that_all_is_well()
+    public async Task The_guards_functions_are_not_called_where_the_triggers_see_that_all_is_well()
     {
-        await watcher.ExecuteAsync(
-            "create or replace function guard_call_update() returns trigger language plpgsql as $$ begin raise exception 'called' using errcode = 'check_violation'; end $$");
+        foreach (var function in (string[])["guard_call_insert", "guard_call_update"])
+        {
+            await watcher.ExecuteAsync(
+                $"create or replace function {function}() returns trigger language plpgsql as $$ begin raise exception '{function} is called'; end $$");
+        }
+
         var sid = TestDialer.Sid(await acme.CreateOutbound(), 1);
 
         (await host.Trigger()).ShouldBe(1);

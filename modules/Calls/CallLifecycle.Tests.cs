@@ -100,6 +100,15 @@ public sealed class CallLifecycleTests(TestHost host) : IClassFixture<TestHost>
     }
 
     [Theory]
+    [InlineData("""{"revision": 2}""")]
+    [InlineData("""{"claims": 1}""")]
+    [InlineData("""{"history_dropped": 1}""")]
+    [InlineData("""{"updated_at": "2000-01-01T00:00:00Z"}""")]
+    public async Task A_new_call_begins_its_books_whatever_a_writer_sets(string columns) =>
+        (await Read<(int, int, int, bool)>(
+            "select revision, claims, history_dropped, updated_at = created_at from calls where id = @id", await Pending(columns))).ShouldBe((1, 0, 0, true));
+
+    [Theory]
     [InlineData("revision = revision + 2", null)]
     [InlineData("claims = claims + 2", null)]
     [InlineData("history_dropped = 1", null)]

@@ -17,3 +17,15 @@ when (not (
     and jsonb_array_length(new.history) between 1 and 64
     and new.history - -1 = old.history))
 execute function guard_call_update();
+
+-- A new call likewise: nearly every one is as the function would make it.
+drop trigger guard_insert on calls;
+create trigger guard_insert before insert on calls for each row
+when (not (
+    (new.status = 'PENDING' or new.status = 'IN_PROGRESS' and new.direction = 'INBOUND')
+    and new.retries = 0
+    and new.revision = 1
+    and new.claims = 0
+    and new.history_dropped = 0
+    and new.updated_at = new.created_at))
+execute function guard_call_insert();
