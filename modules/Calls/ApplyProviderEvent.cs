@@ -69,6 +69,7 @@ public static class ApplyProviderEvent
     //   none yet, unless the history knows it from the attempt before. With no name at all it can only be the current one.
     // began_at: the provider's times are whole seconds and ours are finer; nothing is answered or ends before it began.
     // decided: what it does. Only an event of the current attempt of a call in progress does anything.
+    // written: revision and update time as the guard would set them, so that it need not be called where there is no retry.
     private const string UpToTheLock =
         """
         with event as (

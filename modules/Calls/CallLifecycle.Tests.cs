@@ -130,8 +130,7 @@ public sealed class CallLifecycleTests(TestHost host) : IClassFixture<TestHost>
             where id = @id
             """;
         var call = await Pending("""{"history": [{"event": "zero"}]}""");
-        var set = string.Join(", ", Books.Where(book => book.Split(' ')[0] != wrong.Split(' ')[0]).Append(wrong));
-        var write = $"update calls set status = 'IN_PROGRESS', next_action_at = now() + interval '1 hour', {set} where id = @id";
+        var write = BeginWith(Books.Where(book => book.Split(' ')[0] != wrong.Split(' ')[0]).Append(wrong));
 
         if (refusedBy is not null)
         {
@@ -182,6 +181,28 @@ public sealed class CallLifecycleTests(TestHost host) : IClassFixture<TestHost>
         (await Read<(int, string, int)>(Kept, call)).ShouldBe((64, "64", 1));
         await Write(Add, new { call.id, first = 66, last = 75 });
         (await Read<(int, string, int)>(Kept, call)).ShouldBe((64, "64", 11));
+    }
+
+    [Fact]
+    public async Task The_bound_of_the_history_is_kept_also_where_the_books_are()
+    {
+        var entries = string.Join(", ", Enumerable.Repeat("""{"event": "zero"}""", 64));
+        var call = await Pending($$"""{"history": [{{entries}}]}""");
+
+        await Write(BeginWith(Books), call);
+
+        (await Read<(int, string, int)>("select jsonb_array_length(history), history -> -1 ->> 'event', history_dropped from calls where id = @id", call))
+            .ShouldBe((64, "zero", 1));
+    }
+
+    [Fact]
+    public async Task A_change_without_an_entry_is_told_also_where_there_was_none_and_the_books_are_kept()
+    {
+        var call = await Pending();
+
+        await Write(BeginWith(Books.Where(book => !book.StartsWith("history", StringComparison.Ordinal))), call);
+
+        (await Read<string>("select history -> -1 ->> 'event' from calls where id = @id", call)).ShouldBe("status-changed");
     }
 
     [Fact]
@@ -274,6 +295,8 @@ public sealed class CallLifecycleTests(TestHost host) : IClassFixture<TestHost>
         if (status == CallStatus.Completed) await Write("update calls set status = 'COMPLETED', outcome = 'busy', next_action_at = null where id = @id", call);
         return call;
     }
+
+    private static string BeginWith(IEnumerable<string> books) => Begin.Replace(" where ", $", {string.Join(", ", books)} where ", StringComparison.Ordinal);
 
     private static async Task<bool> DatabaseTakes(NpgsqlConnection connection, Id call, Step step, string books)
     {

@@ -51,7 +51,7 @@ public sealed class DueSignal
         lock (bell)
         {
             rung = true;
-            Monitor.PulseAll(bell);
+            Monitor.Pulse(bell);
         }
     }
 }

@@ -123,6 +123,7 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
 
     // The wait after a dial that never left, where the provider names none, doubles with each claim from 5 s to 5 minutes.
     // Going back to PENDING needs more than our own word: an event of the provider for this claim would say that the dial did arrive.
+    // Revision and update time as the guard would set them, so that it need not be called.
     // In the order of the ids, and nothing waits for a row while it holds others but this statement: no deadlock. Where another writer
     // was first, PostgreSQL decides all of it again by what that one left.
     internal const string RecordSql =
