@@ -1,11 +1,32 @@
 namespace CallOrchestration.Calls.Tests;
 
-public sealed class DueSignalTests
+public sealed class DueSignalTests : IDisposable
 {
     private static readonly DateTime Due = new(2027, 1, 1, 0, 0, 0, DateTimeKind.Utc);
     private static readonly TimeSpan Long = TimeSpan.FromHours(1);
 
     private readonly DueSignal signal = new();
+
+    public void Dispose() => signal.Dispose();
+
+    [Fact]
+    public async Task A_sleep_ends_when_its_time_is_over_and_so_does_the_next()
+    {
+        signal.Listen();
+        await Ended(signal.Sleep(Due, TimeSpan.FromMilliseconds(1), Cancellation));
+        await Ended(signal.Sleep(Due, TimeSpan.FromMilliseconds(1), Cancellation));
+    }
+
+    [Fact]
+    public async Task A_sleep_ends_with_the_signal()
+    {
+        signal.Listen();
+        var sleep = signal.Sleep(Due, Long, Cancellation);
+
+        signal.Dispose();
+        await Ended(sleep);
+        await Ended(signal.Sleep(Due, Long, Cancellation));
+    }
 
     [Fact]
     public async Task A_sleep_ends_by_a_nudge_for_something_earlier()
