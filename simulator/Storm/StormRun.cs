@@ -8,6 +8,8 @@ namespace CallOrchestration.Simulator.Storm;
 /// <summary>Plays the storms that were asked for, one after the other, up to the exit code.</summary>
 internal sealed class StormRun(StormOptions options, StormScreen screen)
 {
+    private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(30);
+
     public static async Task<int> Play(StormOptions options, CancellationToken cancellation)
     {
         // The command line listens for Ctrl-C only once this has returned to it, and what is started from here on must be stopped again.
@@ -78,7 +80,9 @@ internal sealed class StormRun(StormOptions options, StormScreen screen)
 
         var violations = (await RestInvariants.Check(stage, round, before, warm is not null, cancellation)).ToList();
         var after = RestInvariants.Measure(stage.Hosts);
-        var evidence = await Evidence.Collect(round, stage, await List(stage, known, cancellation), known, cancellation);
+        var (listed, unlisted) = await List(stage, known, cancellation);
+        violations.AddRange(unlisted);
+        var evidence = await Evidence.Collect(round, stage, listed, known, cancellation);
         if (last) violations.AddRange(await Stop(stage));
         stage.Ground.KeepLog(stage.Directory);
         violations.AddRange(DialInvariants.Check(evidence));
@@ -98,25 +102,39 @@ internal sealed class StormRun(StormOptions options, StormScreen screen)
         return stopped.Where(host => host.Code is not (null or 0)).Select(host => new Violation(Invariant.BackAtRest, $"host {host.Number} ended with {host.Code} when it was asked to stop"));
     }
 
-    // Each organization's own list, as its API key shows it.
-    private static async Task<IReadOnlyDictionary<Guid, IReadOnlyList<Guid>>> List(StormStage stage, HashSet<Guid> known, CancellationToken cancellation)
+    // Each organization's own list, as its API key shows it. A host that gives none, with nothing to do, has not come through the storm.
+    private static async Task<(IReadOnlyDictionary<Guid, IReadOnlyList<Guid>> Listed, IReadOnlyList<Violation> Unlisted)> List(
+        StormStage stage, HashSet<Guid> known, CancellationToken cancellation)
     {
-        using var http = new HttpClient(new Balancer(stage.Hosts)) { BaseAddress = new("http://hosts.invalid/") };
+        using var http = new HttpClient(new Balancer(stage.Hosts)) { BaseAddress = new("http://hosts.invalid/"), Timeout = LongestAnswer };
         var lists = new Dictionary<Guid, IReadOnlyList<Guid>>();
+        var unlisted = new List<Violation>();
         foreach (var organization in stage.Organizations)
         {
-            var ids = new List<Guid>();
             http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", organization.ApiKey);
-            for (string? cursor = ""; cursor is not null;)
+            try
             {
-                var page = JsonSerializer.Deserialize<CallPage>(await http.GetStringAsync($"api/calls?limit=200{(cursor.Length > 0 ? "&cursor=" : "")}{cursor}", cancellation), ApiReply.SnakeCase)!;
-                ids.AddRange(page.Items.Select(call => call.Id).Where(id => !known.Contains(id)));
-                cursor = page.NextCursor;
+                lists[organization.Id] = await Listed(http, known, cancellation);
             }
-
-            lists[organization.Id] = ids;
+            catch (Exception error) when (error is HttpRequestException || (error is TaskCanceledException && !cancellation.IsCancellationRequested))
+            {
+                unlisted.Add(new(Invariant.BackAtRest, $"the list of organization {organization.Id} could not be read: {error.Message}"));
+            }
         }
 
-        return lists;
+        return (lists, unlisted);
+    }
+
+    private static async Task<IReadOnlyList<Guid>> Listed(HttpClient http, HashSet<Guid> known, CancellationToken cancellation)
+    {
+        var ids = new List<Guid>();
+        for (string? cursor = ""; cursor is not null;)
+        {
+            var page = JsonSerializer.Deserialize<CallPage>(await http.GetStringAsync($"api/calls?limit=200{(cursor.Length > 0 ? "&cursor=" : "")}{cursor}", cancellation), ApiReply.SnakeCase)!;
+            ids.AddRange(page.Items.Select(call => call.Id).Where(id => !known.Contains(id)));
+            cursor = page.NextCursor;
+        }
+
+        return ids;
     }
 }
