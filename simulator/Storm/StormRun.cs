@@ -8,7 +8,7 @@ namespace CallOrchestration.Simulator.Storm;
 /// <summary>Plays the storms that were asked for, one after the other, up to the exit code.</summary>
 internal sealed class StormRun(StormOptions options, StormScreen screen)
 {
-    private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     public static async Task<int> Play(StormOptions options, CancellationToken cancellation)
     {
@@ -106,7 +106,7 @@ internal sealed class StormRun(StormOptions options, StormScreen screen)
     private static async Task<(IReadOnlyDictionary<Guid, IReadOnlyList<Guid>> Listed, IReadOnlyList<Violation> Unlisted)> List(
         StormStage stage, HashSet<Guid> known, CancellationToken cancellation)
     {
-        using var http = new HttpClient(new Balancer(stage.Hosts)) { BaseAddress = new("http://hosts.invalid/"), Timeout = LongestAnswer };
+        using var http = new HttpClient(new Balancer(stage.Hosts)) { BaseAddress = new("http://hosts.invalid/"), Timeout = Patience };
         var lists = new Dictionary<Guid, IReadOnlyList<Guid>>();
         var unlisted = new List<Violation>();
         foreach (var organization in stage.Organizations)
@@ -116,9 +116,9 @@ internal sealed class StormRun(StormOptions options, StormScreen screen)
             {
                 lists[organization.Id] = await Listed(http, known, cancellation);
             }
-            catch (Exception error) when (error is HttpRequestException || (error is TaskCanceledException && !cancellation.IsCancellationRequested))
+            catch (Exception silent) when (silent is HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
             {
-                unlisted.Add(new(Invariant.BackAtRest, $"the list of organization {organization.Id} could not be read: {error.Message}"));
+                unlisted.Add(new(Invariant.BackAtRest, $"the list of organization {organization.Id} could not be read: {silent.Message}"));
             }
         }
 
