@@ -88,7 +88,7 @@ public class TestHost : IAsyncLifetime
     internal async Task<int> Trigger(TestDialer? release)
     {
         if (release is not null) release.Holds = false;
-        var triggered = await Service<TriggerDueCalls>().RunOnce(TestContext.Current.CancellationToken);
+        var triggered = await Service<TriggerDueCalls>().RunOnce(null, TestContext.Current.CancellationToken);
         await triggered.Recorded;
         return triggered.Claimed;
     }

@@ -48,6 +48,19 @@ public sealed class DueSignalTests : IDisposable
     }
 
     [Fact]
+    public void What_was_made_due_earliest_is_told_once()
+    {
+        signal.Listen().ShouldBeNull();
+        signal.Nudge(Due);
+        signal.Nudge(Due.AddHours(-1));
+        signal.Nudge(Due.AddHours(1));
+        signal.Nudge(null);
+
+        signal.Listen().ShouldBe(Due.AddHours(-1));
+        signal.Listen().ShouldBeNull();
+    }
+
+    [Fact]
     public async Task A_sleep_ends_when_it_is_cancelled()
     {
         using var cancelled = new CancellationTokenSource();

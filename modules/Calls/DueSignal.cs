@@ -13,6 +13,7 @@ public sealed class DueSignal : IDisposable
     private long alarm;
     private bool rung;
     private bool ended;
+    private DateTime? earliest;
     private long sleepsUntil = DateTime.MaxValue.Ticks;
 
     /// <summary>Starts the thread that watches the clock.</summary>
@@ -26,14 +27,28 @@ public sealed class DueSignal : IDisposable
     /// <summary>Says that a call is now due at <paramref name="dueAt"/> (UTC); null: nothing is scheduled.</summary>
     public void Nudge(DateTime? dueAt)
     {
-        if (dueAt is not null && dueAt.Value.Ticks < Interlocked.Read(ref sleepsUntil)) Ring();
+        if (dueAt is null || dueAt.Value.Ticks >= Interlocked.Read(ref sleepsUntil)) return;
+        lock (bell)
+        {
+            if (earliest is null || dueAt < earliest) earliest = dueAt;
+            Ring();
+        }
     }
 
-    /// <summary>From here on every nudge rings, until <see cref="Sleep"/> knows what it sleeps towards.</summary>
-    public void Listen()
+    /// <summary>
+    /// From here on every nudge rings, until <see cref="Sleep"/> knows what it sleeps towards. Returns the earliest time (UTC) of the nudges that rang
+    /// since it was last called; null: none did.
+    /// </summary>
+    public DateTime? Listen()
     {
         Interlocked.Exchange(ref sleepsUntil, DateTime.MaxValue.Ticks);
-        lock (bell) rung = false;
+        lock (bell)
+        {
+            rung = false;
+            var rang = earliest;
+            earliest = null;
+            return rang;
+        }
     }
 
     /// <summary>

@@ -176,7 +176,7 @@ public sealed class DialCallsTests(TestPostgres postgres, DialCallsTests.BadDays
         var stopping = await TestHost.Start(postgres, connectionString, dialer, ("Scheduler:BatchSize", "500"));
         var acme = await stopping.AddOrganization();
         for (var call = 0; call < DialCalls.MostAtOnce + Waiting; call++) await acme.CreateOutbound();
-        var triggered = await stopping.Service<Scheduling.TriggerDueCalls>().RunOnce(TestContext.Current.CancellationToken);
+        var triggered = await stopping.Service<Scheduling.TriggerDueCalls>().RunOnce(null, TestContext.Current.CancellationToken);
         triggered.Claimed.ShouldBe(DialCalls.MostAtOnce + Waiting);
         await dialer.Made(DialCalls.MostAtOnce);
 

@@ -134,7 +134,7 @@ public sealed class ReceiveProviderEventTests(TestPostgres postgres, ReceiveProv
         var ids = new List<Guid>();
         foreach (var _ in orders) ids.Add(await acme.CreateOutbound());
         if (attempt == 2) await RingOutOnce(own, dialer, acme, ids);
-        await own.Service<TriggerDueCalls>().RunOnce(TestContext.Current.CancellationToken);
+        await own.Service<TriggerDueCalls>().RunOnce(null, TestContext.Current.CancellationToken);
 
         var ends = new List<string>();
         foreach (var (order, id) in orders.Zip(ids))
@@ -157,7 +157,7 @@ public sealed class ReceiveProviderEventTests(TestPostgres postgres, ReceiveProv
         await using var own = await TestHost.Start(postgres, null, dialer);
         var acme = await own.AddOrganization();
         var id = await acme.CreateOutbound();
-        var triggered = await own.Service<TriggerDueCalls>().RunOnce(TestContext.Current.CancellationToken);
+        var triggered = await own.Service<TriggerDueCalls>().RunOnce(null, TestContext.Current.CancellationToken);
         var sid = TestDialer.Sid(id, 1);
 
         // Nothing but the CallSid: nobody knows it yet, and the provider will try again.
@@ -214,7 +214,7 @@ public sealed class ReceiveProviderEventTests(TestPostgres postgres, ReceiveProv
         // The provider knows the first attempt under a name that is not the one it had answered with.
         await acme.Event(("CallSid", "renamed"), ("CustomField", id.ToString()), ("Status", "no-answer"));
         dialer.Holds = true;
-        var triggered = await own.Service<TriggerDueCalls>().RunOnce(TestContext.Current.CancellationToken);
+        var triggered = await own.Service<TriggerDueCalls>().RunOnce(null, TestContext.Current.CancellationToken);
 
         (await acme.Event(("CallSid", "renamed"), ("CustomField", id.ToString()), ("Status", "no-answer"))).Applied.ShouldBeFalse();
         (await acme.Event(("CallSid", "second"), ("CustomField", id.ToString()), ("Status", "in-progress"))).Applied.ShouldBeTrue();
@@ -437,7 +437,7 @@ public sealed class ReceiveProviderEventTests(TestPostgres postgres, ReceiveProv
 
     private static async Task RingOutOnce(TestHost own, TestDialer dialer, Acme acme, List<Guid> ids)
     {
-        var triggered = await own.Service<TriggerDueCalls>().RunOnce(TestContext.Current.CancellationToken);
+        var triggered = await own.Service<TriggerDueCalls>().RunOnce(null, TestContext.Current.CancellationToken);
         foreach (var id in ids) dialer.Release(id, 1);
         await triggered.Recorded;
         foreach (var id in ids) (await acme.Event(("CallSid", TestDialer.Sid(id, 1)), ("Status", "no-answer"))).Applied.ShouldBeTrue();

@@ -131,7 +131,7 @@ internal sealed class EndOverdueCalls(
     internal const string AskSql =
         """
         with overdue as materialized (
-            select id
+            select ctid
             from calls
             where status = 'IN_PROGRESS' and next_action_at <= now() and look_ups < @most
             order by next_action_at, id
@@ -142,7 +142,7 @@ internal sealed class EndOverdueCalls(
         set look_ups = c.look_ups + 1,
             next_action_at = now() + @wait
         from overdue
-        where c.id = overdue.id
+        where c.ctid = overdue.ctid
         returning c.id, c.organization_id, c.to_number, c.provider_call_id, coalesce(c.started_at, c.created_at) as started_at,
             c.retries + 1 as attempt, c.revision
         """;
@@ -150,7 +150,7 @@ internal sealed class EndOverdueCalls(
     internal const string EndSql =
         """
         with overdue as materialized (
-            select id
+            select ctid
             from calls
             where status = 'IN_PROGRESS' and next_action_at <= now() and look_ups >= @asked
             order by next_action_at, id
@@ -163,7 +163,7 @@ internal sealed class EndOverdueCalls(
             next_action_at = null,
             history = c.history || call_history_entry('gave-up', 'watchdog', c.retries + 1, 'COMPLETED')
         from overdue
-        where c.id = overdue.id
+        where c.ctid = overdue.ctid
         """;
 
     // If anything came in between, it is asked again instead.

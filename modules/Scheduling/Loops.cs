@@ -53,8 +53,7 @@ internal sealed class TriggerLoop(
     protected override async Task RunAndSleep(CancellationToken cancellation)
     {
         var began = Time.GetTimestamp();
-        signal.Listen();
-        var triggered = await trigger.RunOnce(cancellation);
+        var triggered = await trigger.RunOnce(signal.Listen(), cancellation);
         if (triggered.Full) return;
 
         var (dueAt, wait) = await trigger.NextDue(cancellation);

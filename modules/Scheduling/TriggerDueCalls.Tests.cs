@@ -156,6 +156,62 @@ public sealed class TriggerDueCallsTests(TestPostgres postgres)
         (await host.Trigger()).ShouldBe(1);
     }
 
+    [Fact]
+    public async Task While_it_keeps_up_a_claim_begins_with_what_became_due_lately_or_what_this_host_has_made_due_and_looks_back_now_and_then()
+    {
+        var clock = new Leap();
+        await using var host = new TestHost(postgres, null, new TestDialer(), ("Scheduler:Interval", "00:01:00")) { Clock = clock };
+        await host.InitializeAsync();
+        var acme = await host.AddOrganization();
+        var trigger = host.Service<TriggerDueCalls>();
+        var made = DateTimeOffset.UtcNow.AddHours(-1);
+
+        (await Claimed()).ShouldBe(0);
+        await trigger.NextDue(TestContext.Current.CancellationToken);
+        await acme.CreateOutbound();
+        (await Claimed()).ShouldBe(1);
+        await acme.CreateOutbound(at: made);
+        (await trigger.NextDue(TestContext.Current.CancellationToken)).DueAt.ShouldBeNull();
+        (await Claimed()).ShouldBe(0, "as if another host had made it due");
+        (await Claimed(made.UtcDateTime)).ShouldBe(1);
+        await acme.CreateOutbound(at: made);
+        clock.By(TimeSpan.FromMinutes(2));
+        (await Claimed()).ShouldBe(1);
+
+        async Task<int> Claimed(DateTime? madeDue = null) => (await trigger.RunOnce(madeDue, TestContext.Current.CancellationToken)).Claimed;
+    }
+
+    [Fact]
+    public async Task A_claim_is_planned_once_and_row_by_row_however_many_are_due()
+    {
+        await using var host = await TestHost.Start(postgres, null, new TestDialer());
+        var acme = await host.AddOrganization();
+        await using var connection = await host.Service<SchedulerDatabase>().OpenConnection(TestContext.Current.CancellationToken);
+        await using var claim = new NpgsqlCommand($"prepare claim (integer, interval, uuid, timestamptz, uuid) as {Numbered(TriggerDueCalls.ClaimSql)}", connection);
+        await claim.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+
+        foreach (var due in (int[])[0, 30_000])
+        {
+            await connection.ExecuteAsync(SeedSql, new { organizationId = acme.Id, due, later = 0 });
+            // In the order of their ids, as the product's are: what makes it look cheap to read them all.
+            await connection.ExecuteAsync("cluster calls using calls_pkey; analyze calls");
+            var plan = string.Join('\n', await connection.QueryAsync<string>(
+                $"explain (costs off) execute claim (200, '2 minutes', '{Guid.NewGuid()}', '-infinity', '{Guid.Empty}')"));
+            plan.ShouldContain("calls_due");
+            plan.ShouldContain("Tid Scan");
+            plan.ShouldNotContain("Hash");
+            plan.ShouldNotContain("Merge");
+        }
+
+        var planned = await connection.QuerySingleAsync<(long Once, long Anew)>("select generic_plans, custom_plans from pg_prepared_statements where name = 'claim'");
+        planned.ShouldBe((2, 0));
+    }
+
+    private static string Numbered(string sql) => sql
+        .Replace("@limit", "$1", StringComparison.Ordinal).Replace("@wait", "$2", StringComparison.Ordinal)
+        .Replace("@claimId", "$3", StringComparison.Ordinal).Replace("@fromDueAt", "$4", StringComparison.Ordinal)
+        .Replace("@fromId", "$5", StringComparison.Ordinal);
+
     // Of each organization that had any, the most first.
     private static async Task<IReadOnlyList<int>> Dialled(NpgsqlConnection connection) =>
         (await connection.QueryAsync<int>(

@@ -17,6 +17,9 @@ internal sealed class TriggerDueCalls(
     // As long as a backlog lasts no longer than this, first in is first out.
     private static readonly TimeSpan KeepsUp = TimeSpan.FromMilliseconds(200);
 
+    // From a statement's now() to its commit it takes no longer (statement_timeout): whatever is due now may still come in for as long.
+    private static readonly TimeSpan LongestCommit = TimeSpan.FromSeconds(10);
+
     private static readonly (DateTime DueAt, Guid Id) First = (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), Guid.Empty);
 
     private readonly List<(Guid ClaimId, long Since)> unsettled = [];
@@ -28,11 +31,13 @@ internal sealed class TriggerDueCalls(
     private bool inTurn;
     private Guid lastTurn;
 
-    // In a backlog a claim begins after the last call of the one before it: while a transaction is open anywhere, PostgreSQL keeps the index entries
-    // of all that was claimed since, and a claim from the first would walk over each of them. What was locked, or has come in before this
-    // place, is found by looking back now and then.
+    // Until the next vacuum, and while a transaction is open anywhere, PostgreSQL keeps the index entries of all that was claimed, and a look from the
+    // first would walk over each of them. So it begins after the last call of the claim before it in a backlog, and else with what became due
+    // lately. What was locked, or has come in before that place, is found by looking back now and then.
+    private (DateTime DueAt, Guid Id) from = First;
     private (DateTime DueAt, Guid Id) after = First;
-    private long lookedBack;
+    private DateTime lately = First.DueAt;
+    private long? lookedBack;
     private TimeSpan lookingBackTook;
 
     /// <param name="Claimed">How many calls were claimed and are being dialled.</param>
@@ -42,7 +47,9 @@ internal sealed class TriggerDueCalls(
     internal sealed record Triggered(int Claimed, bool Full, bool Held, Task Recorded);
 
     /// <summary>Claims one batch and starts its dials. Not to be called twice at once on one host.</summary>
-    public async Task<Triggered> RunOnce(CancellationToken cancellation)
+    /// <param name="madeDue">The earliest due time (UTC) of what this host has made due since the last time; null: nothing.</param>
+    /// <param name="cancellation">Ends the wait for room; a claim that has begun is finished.</param>
+    public async Task<Triggered> RunOnce(DateTime? madeDue, CancellationToken cancellation)
     {
         // Four batches out: a full one can be claimed while those before it are recorded. What is claimed and waiting is what a crash strands.
         var room = 4 * settings.BatchSize;
@@ -53,12 +60,11 @@ internal sealed class TriggerDueCalls(
         await using var connection = await database.OpenConnection(cancellation);
         await SettleClaims(connection);
         inTurn = !inTurn && behindSince is { } since && time.GetElapsedTime(since) > KeepsUp;
-        // At most a tenth of the time goes into it, however many entries there are.
-        if (!inTurn && (behindSince is null || time.GetElapsedTime(lookedBack) > Longer(settings.Interval, 10 * lookingBackTook))) after = First;
+        if (!inTurn) from = Beginning(madeDue);
         var claimed = await Claim(connection, limit);
         if (claimed.Count > 0) await Failpoint.Hit(Failpoint.AfterClaim);
         var full = claimed.Count == limit;
-        if (!inTurn) behindSince = full ? behindSince ?? time.GetTimestamp() : null;
+        if (!inTurn) NoteBacklog(full);
         return new(claimed.Count, Full: full || inTurn, Held: false, dial.Start(claimed));
     }
 
@@ -66,8 +72,25 @@ internal sealed class TriggerDueCalls(
     public async Task<(DateTime? DueAt, TimeSpan? Wait)> NextDue(CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnection(cancellation);
-        return await connection.QuerySingleOrDefaultAsync<(DateTime? DueAt, TimeSpan? Wait)>(
-            new CommandDefinition(NextDueSql, cancellationToken: cancellation));
+        var (now, dueAt) = await connection.QuerySingleAsync<(DateTime Now, DateTime? DueAt)>(
+            new CommandDefinition(NextDueSql, new { fromDueAt = from.DueAt, fromId = from.Id }, cancellationToken: cancellation));
+        lately = now - LongestCommit;
+        return (dueAt, dueAt - now);
+    }
+
+    private (DateTime DueAt, Guid Id) Beginning(DateTime? madeDue)
+    {
+        // At most a tenth of the time goes into it, however many entries there are.
+        if (lookedBack is not { } at || time.GetElapsedTime(at) > Longer(settings.Interval, 10 * lookingBackTook)) return First;
+        if (behindSince is not null) return after;
+        return (madeDue < lately ? madeDue.Value : lately, Guid.Empty);
+    }
+
+    private void NoteBacklog(bool full)
+    {
+        // At the end of a backlog from the first again.
+        if (behindSince is not null && !full) lookedBack = null;
+        behindSince = full ? behindSince ?? time.GetTimestamp() : null;
     }
 
     private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
@@ -76,7 +99,7 @@ internal sealed class TriggerDueCalls(
     {
         var claimId = Guid.CreateVersion7();
         var claimedAt = time.GetTimestamp();
-        var parameters = new { claimId, limit, wait = timers.AnswerTimeout, afterDueAt = after.DueAt, afterId = after.Id, lastTurn };
+        var parameters = new { claimId, limit, wait = timers.AnswerTimeout, fromDueAt = from.DueAt, fromId = from.Id, lastTurn };
         List<(ClaimedCall Call, Place Place)> claimed;
         try
         {
@@ -98,7 +121,7 @@ internal sealed class TriggerDueCalls(
         }
         else
         {
-            if (after == First) (lookedBack, lookingBackTook) = (time.GetTimestamp(), time.GetElapsedTime(claimedAt));
+            if (from == First) (lookedBack, lookingBackTook) = (time.GetTimestamp(), time.GetElapsedTime(claimedAt));
             // A claim in turn does not move the place: it passes calls over.
             if (claimed.Count > 0) after = claimed.Max(each => (each.Place.DueAt, each.Call.Id));
         }
@@ -124,13 +147,14 @@ internal sealed class TriggerDueCalls(
     }
 
     // materialized: without the fence the planner may run the selection again and lock more than the limit. for no key update: a
-    // foreign-key lock on a call does not hide it. 'PENDING' is a literal, or a generic plan would not use the partial index.
+    // foreign-key lock on a call does not hide it. 'PENDING' is a literal, or a generic plan would not use the partial index. ctid: a plan made
+    // while the table was empty could look for an id by reading all of them; and a row that is locked does not move.
     internal const string ClaimSql =
         """
         with due as materialized (
-            select id, next_action_at, null::uuid as last_turn
+            select ctid, next_action_at, null::uuid as last_turn
             from calls
-            where status = 'PENDING' and next_action_at <= now() and (next_action_at, id) > (@afterDueAt, @afterId)
+            where status = 'PENDING' and next_action_at <= now() and (next_action_at, id) > (@fromDueAt, @fromId)
             order by next_action_at, id
             limit @limit
             for no key update skip locked
@@ -149,7 +173,7 @@ internal sealed class TriggerDueCalls(
             cross join lateral (
                 select
                 from calls
-                where status = 'PENDING' and organization_id = o.id and next_action_at <= now() and (next_action_at, id) > (@afterDueAt, @afterId)
+                where status = 'PENDING' and organization_id = o.id and next_action_at <= now() and (next_action_at, id) > (@fromDueAt, @fromId)
                 order by next_action_at, id
                 limit 1
             ) first_due
@@ -158,12 +182,12 @@ internal sealed class TriggerDueCalls(
             limit @limit
         ),
         due as materialized (
-            select share.id, share.next_action_at, (select id from turns order by id offset @limit - 1) as last_turn
+            select share.ctid, share.next_action_at, (select id from turns order by id offset @limit - 1) as last_turn
             from turns t
             cross join lateral (
-                select id, next_action_at
+                select ctid, next_action_at
                 from calls
-                where status = 'PENDING' and organization_id = t.id and next_action_at <= now() and (next_action_at, id) > (@afterDueAt, @afterId)
+                where status = 'PENDING' and organization_id = t.id and next_action_at <= now() and (next_action_at, id) > (@fromDueAt, @fromId)
                 order by next_action_at, id
                 limit @limit / (select count(*) from turns)
                 for no key update skip locked
@@ -194,7 +218,7 @@ internal sealed class TriggerDueCalls(
             revision = c.revision + 1,
             updated_at = greatest(clock_timestamp(), c.updated_at)
         from due, organizations o
-        where c.id = due.id and o.id = c.organization_id
+        where c.ctid = due.ctid and o.id = c.organization_id
         returning c.id, c.organization_id, c.from_number, c.to_number, c.connect, o.phone_number as exo_phone, o.callback_secret,
             c.retries + 1 as attempt, c.claims, due.next_action_at as due_at, due.last_turn
         """;
@@ -213,10 +237,14 @@ internal sealed class TriggerDueCalls(
 
     internal const string NextDueSql =
         """
-        select next_action_at as due_at, next_action_at - clock_timestamp() as wait
-        from calls
-        where status = 'PENDING' and next_action_at is not null
-        order by next_action_at, id
-        limit 1
+        select
+            clock_timestamp() as now,
+            (
+                select next_action_at
+                from calls
+                where status = 'PENDING' and (next_action_at, id) > (@fromDueAt, @fromId)
+                order by next_action_at, id
+                limit 1
+            ) as due_at
         """;
 }

@@ -58,7 +58,7 @@ internal static class ClaimCost
                 $"explain (analyze, format json) {sql}", new
                 {
                     limit = BatchSize, claimId = Guid.CreateVersion7(), wait = TimeSpan.FromMinutes(2), lastTurn = Guid.Empty,
-                    afterDueAt = DateTime.MinValue, afterId = Guid.Empty,
+                    fromDueAt = DateTime.MinValue, fromId = Guid.Empty,
                 });
             times.Add(JsonDocument.Parse(plan).RootElement[0].GetProperty("Execution Time").GetDouble());
             await transaction.RollbackAsync();
