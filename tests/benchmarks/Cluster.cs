@@ -50,7 +50,12 @@ internal sealed class Cluster : IAsyncDisposable
         {
             var settings = new Dictionary<string, string>(ServerSettings);
             // Counting statements costs a little: only where somebody asked to see them.
-            if (options.Trace) settings["shared_preload_libraries"] = "pg_stat_statements";
+            if (options.Trace)
+            {
+                settings["shared_preload_libraries"] = "pg_stat_statements";
+                settings["pg_stat_statements.track_planning"] = "on";
+            }
+
             cluster.server = await EmbeddedPostgres.Start(cluster.directory.FullName, settings, cancellation);
             return cluster;
         }

@@ -14,7 +14,7 @@ internal static partial class Pgbench
 {
     public const string Contender = "pgbench, our statements";
 
-    public const string Configuration = "prepared, a claim of 200 and its record in turn, 2 clients for each host, enable_seqscan=off as for the scheduler";
+    public const string Configuration = "prepared, a claim of 200 and its record in turn, 2 clients for each host, planned as for the scheduler";
 
     // Scheduler__BatchSize by default.
     private const int BatchSize = 200;
@@ -80,7 +80,7 @@ internal static partial class Pgbench
                 $"--host={parts.Host}", $"--port={parts.Port}", $"--username={parts.Username}", parts.Database!,
             ]);
         start.Environment["PGPASSWORD"] = parts.Password;
-        start.Environment["PGOPTIONS"] = "-c enable_seqscan=off";
+        start.Environment["PGOPTIONS"] = Database.PlannedOnce;
         return start;
     }
 
