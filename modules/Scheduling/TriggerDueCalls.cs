@@ -60,7 +60,7 @@ internal sealed class TriggerDueCalls(
         await using var connection = await database.OpenConnection(cancellation);
         await SettleClaims(connection);
         inTurn = !inTurn && behindSince is { } since && time.GetElapsedTime(since) > KeepsUp;
-        if (!inTurn) from = Beginning(madeDue);
+        from = inTurn ? after : Beginning(madeDue);
         var claimed = await Claim(connection, limit);
         if (claimed.Count > 0) await Failpoint.Hit(Failpoint.AfterClaim);
         var full = claimed.Count == limit;
