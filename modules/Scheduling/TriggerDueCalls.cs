@@ -148,7 +148,8 @@ internal sealed class TriggerDueCalls(
 
     // materialized: without the fence the planner may run the selection again and lock more than the limit. for no key update: a
     // foreign-key lock on a call does not hide it. 'PENDING' is a literal, or a generic plan would not use the partial index. ctid: a plan made
-    // while the table was empty could look for an id by reading all of them; and a row that is locked does not move.
+    // while the table was empty could look for an id by reading all of them; and a row that is locked does not move. One that was changed between the
+    // look and the lock is not found by it, and left to the next claim.
     internal const string ClaimSql =
         """
         with due as materialized (
