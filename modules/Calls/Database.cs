@@ -1,4 +1,5 @@
 using System.Data;
+using System.Globalization;
 using Dapper;
 using Microsoft.Extensions.Configuration;
 using Npgsql;
@@ -74,9 +75,13 @@ public static class Database
     /// <summary>The name of the connection string's setting.</summary>
     public const string ConnectionStringKey = "ConnectionStrings:CallOrchestration";
 
+    /// <summary>The server ends any statement of this program after so long; what it has not committed by then, it never will.</summary>
+    public static readonly TimeSpan LongestStatement = TimeSpan.FromSeconds(10);
+
     // Each wait at the server has an end of its own: a statement, a lock, a transaction that its client forgot.
-    private const string ServerLimits =
-        "-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s -c TimeZone=UTC -c synchronous_commit=on";
+    private static readonly string ServerLimits = string.Create(
+        CultureInfo.InvariantCulture,
+        $"-c statement_timeout={LongestStatement.TotalMilliseconds} -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s -c TimeZone=UTC -c synchronous_commit=on");
 
     // A plan cached while the table was empty keeps its sequential scan for as long as the connection lives.
     private const string ByIndexOnly = "-c enable_seqscan=off";

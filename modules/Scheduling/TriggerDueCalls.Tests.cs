@@ -71,8 +71,7 @@ public sealed class TriggerDueCallsTests(TestPostgres postgres)
     public async Task In_a_backlog_every_other_batch_is_shared_by_all_organizations()
     {
         var clock = new Leap();
-        await using var host = new TestHost(postgres, null, new TestDialer(), ("Scheduler:BatchSize", "20")) { Clock = clock };
-        await host.InitializeAsync();
+        await using var host = await HostWith(clock, ("Scheduler:BatchSize", "20"));
         var mountain = await host.AddOrganization();
         await using var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
         await connection.ExecuteAsync(SeedSql, new { organizationId = mountain.Id, due = 100, later = 1 });
@@ -98,8 +97,7 @@ public sealed class TriggerDueCallsTests(TestPostgres postgres)
     public async Task Where_there_are_more_organizations_than_places_in_a_batch_the_turn_goes_round()
     {
         var clock = new Leap();
-        await using var host = new TestHost(postgres, null, new TestDialer(), ("Scheduler:BatchSize", "2")) { Clock = clock };
-        await host.InitializeAsync();
+        await using var host = await HostWith(clock, ("Scheduler:BatchSize", "2"));
         await using var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
         for (var one = 0; one < 5; one++) await connection.ExecuteAsync(SeedSql, new { organizationId = (await host.AddOrganization()).Id, due = 10, later = 0 });
 
@@ -115,8 +113,7 @@ public sealed class TriggerDueCallsTests(TestPostgres postgres)
     public async Task An_organization_whose_calls_are_all_of_the_future_takes_no_share_of_a_batch()
     {
         var clock = new Leap();
-        await using var host = new TestHost(postgres, null, new TestDialer(), ("Scheduler:BatchSize", "20")) { Clock = clock };
-        await host.InitializeAsync();
+        await using var host = await HostWith(clock, ("Scheduler:BatchSize", "20"));
         await using var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
         await connection.ExecuteAsync(SeedSql, new { organizationId = (await host.AddOrganization()).Id, due = 60, later = 0 });
         for (var other = 0; other < 4; other++) await connection.ExecuteAsync(SeedSql, new { organizationId = (await host.AddOrganization()).Id, due = 0, later = 5 });
@@ -131,8 +128,7 @@ public sealed class TriggerDueCallsTests(TestPostgres postgres)
     public async Task In_a_backlog_a_claim_begins_after_the_one_before_it_and_looks_back_now_and_then()
     {
         var clock = new Leap();
-        await using var host = new TestHost(postgres, null, new TestDialer(), ("Scheduler:BatchSize", "10"), ("Scheduler:Interval", "00:01:00")) { Clock = clock };
-        await host.InitializeAsync();
+        await using var host = await HostWith(clock, ("Scheduler:BatchSize", "10"), ("Scheduler:Interval", "00:01:00"));
         var acme = await host.AddOrganization();
         await using var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
         await connection.ExecuteAsync(SeedSql, new { organizationId = acme.Id, due = 45, later = 0 });
@@ -160,8 +156,7 @@ public sealed class TriggerDueCallsTests(TestPostgres postgres)
     public async Task While_it_keeps_up_a_claim_begins_with_what_became_due_lately_or_what_this_host_has_made_due_and_looks_back_now_and_then()
     {
         var clock = new Leap();
-        await using var host = new TestHost(postgres, null, new TestDialer(), ("Scheduler:Interval", "00:01:00")) { Clock = clock };
-        await host.InitializeAsync();
+        await using var host = await HostWith(clock, ("Scheduler:Interval", "00:01:00"));
         var acme = await host.AddOrganization();
         var trigger = host.Service<TriggerDueCalls>();
         var made = DateTimeOffset.UtcNow.AddHours(-1);
@@ -179,6 +174,13 @@ public sealed class TriggerDueCallsTests(TestPostgres postgres)
         (await Claimed()).ShouldBe(1);
 
         async Task<int> Claimed(DateTime? madeDue = null) => (await trigger.RunOnce(madeDue, TestContext.Current.CancellationToken)).Claimed;
+    }
+
+    private async Task<TestHost> HostWith(Leap clock, params (string Key, string Value)[] settings)
+    {
+        var host = new TestHost(postgres, null, new TestDialer(), settings) { Clock = clock };
+        await host.InitializeAsync();
+        return host;
     }
 
     public static TheoryData<string, string[]> Planned => new()
@@ -303,6 +305,29 @@ public sealed class TriggerDueCallsTests(TestPostgres postgres)
         var call = await acme.Read(id);
         call.CallStatus.ShouldBe(CallStatus.InProgress);
         call.Events.ShouldBe(["created", "claimed", "dial-not-sent", "claimed", "dial-accepted"]);
+    }
+
+    [Fact]
+    public async Task A_claim_that_fails_at_its_commit_dials_nothing()
+    {
+        var dialer = new TestDialer();
+        await using var host = await TestHost.Start(postgres, null, dialer);
+        var acme = await host.AddOrganization();
+        var id = await acme.CreateOutbound();
+        await using var connection = await host.Rows.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync(
+            """
+            create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not at this commit'; end $$;
+            create constraint trigger refuse_to_commit after update on calls deferrable initially deferred for each row execute function refuse();
+            """);
+
+        await Should.ThrowAsync<PostgresException>(host.Trigger);
+        dialer.Dials.ShouldBeEmpty();
+        (await acme.Read(id)).CallStatus.ShouldBe(CallStatus.Pending);
+
+        await connection.ExecuteAsync("drop trigger refuse_to_commit on calls");
+        (await host.Trigger()).ShouldBe(1);
+        dialer.Dials.Count.ShouldBe(1);
     }
 
     [Fact]

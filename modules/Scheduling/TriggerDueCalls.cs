@@ -11,14 +11,11 @@ namespace CallOrchestration.Scheduling;
 internal sealed class TriggerDueCalls(
     SchedulerDatabase database, DialCalls dial, IDialer dialer, CallTimers timers, SchedulerSettings settings, TimeProvider time)
 {
-    // The server ends the claim's statement by itself within statement_timeout (10 s); after that nothing can still commit it.
-    private static readonly TimeSpan ClaimIsSettled = TimeSpan.FromSeconds(15);
+    // After that nothing can still commit a claim whose answer was lost.
+    private static readonly TimeSpan ClaimIsSettled = 1.5 * Database.LongestStatement;
 
     // As long as a backlog lasts no longer than this, first in is first out.
     private static readonly TimeSpan KeepsUp = TimeSpan.FromMilliseconds(200);
-
-    // From a statement's now() to its commit it takes no longer (statement_timeout): whatever is due now may still come in for as long.
-    private static readonly TimeSpan LongestCommit = TimeSpan.FromSeconds(10);
 
     private static readonly (DateTime DueAt, Guid Id) First = (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), Guid.Empty);
 
@@ -74,7 +71,8 @@ internal sealed class TriggerDueCalls(
         await using var connection = await database.OpenConnection(cancellation);
         var (now, dueAt) = await connection.QuerySingleAsync<(DateTime Now, DateTime? DueAt)>(
             new CommandDefinition(NextDueSql, new { fromDueAt = from.DueAt, fromId = from.Id }, cancellationToken: cancellation));
-        lately = now - LongestCommit;
+        // From a statement's now() to its commit it takes no longer: whatever is due by now may still come in for as long.
+        lately = now - Database.LongestStatement;
         return (dueAt, dueAt - now);
     }
 
