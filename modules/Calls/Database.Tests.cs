@@ -1,3 +1,4 @@
+using System.Data;
 using System.Diagnostics.Metrics;
 using CallOrchestration.Tests;
 using Dapper;
@@ -53,6 +54,51 @@ public sealed class DatabaseTests(TestPostgres postgres)
 
         for (var attempt = 0; attempt < 3; attempt++)
             (await Should.ThrowAsync<PostgresException>(async () => await database.OpenConnection(Cancellation))).SqlState.ShouldBe(PostgresErrorCodes.InvalidCatalogName);
+    }
+
+    [Theory]
+    [InlineData("", 40, 10, 5)]
+    [InlineData("Maximum Pool Size=7;Timeout=3", 7, 7, 3)]
+    public async Task A_pool_is_as_large_and_waits_as_long_as_the_connection_string_says_or_as_the_host_does(string given, int requests, int scheduler, int timeout)
+    {
+        await using var forRequests = Database.ForRequests($"Host=nowhere;{given}");
+        await using var forScheduler = Database.ForScheduler($"Host=nowhere;{given}");
+
+        (forRequests.Settings.MaxPoolSize, forScheduler.Settings.MaxPoolSize).ShouldBe((requests, scheduler));
+        (forRequests.Settings.Timeout, forScheduler.Settings.Timeout).ShouldBe((timeout, timeout));
+    }
+
+    [Fact]
+    public async Task Long_reads_leave_three_quarters_of_the_connections_to_the_others()
+    {
+        await using var database = await Pool("long-reads", connections: 4);
+        var first = await database.OpenForLongRead(Cancellation);
+
+        var second = database.OpenForLongRead(Cancellation).AsTask();
+
+        second.IsCompleted.ShouldBeFalse();
+        for (var other = 0; other < 3; other++) (await database.OpenConnection(Cancellation)).State.ShouldBe(ConnectionState.Open);
+        await ShouldWait(database);
+        await first.DisposeAsync();
+        await using var given = await second;
+        (await given.ExecuteScalarAsync<int>("select 1")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Lists_and_summaries_that_take_long_hold_up_no_webhook()
+    {
+        await using var host = await TestHost.Start(postgres);
+        var acme = await host.AddOrganization();
+        var id = await acme.CreateOutbound(at: DateTimeOffset.UtcNow.AddHours(1));
+        var under = new List<NpgsqlConnection>();
+        for (var read = 0; read < 10; read++) under.Add(await host.Service<RequestDatabase>().OpenForLongRead(Cancellation));
+
+        Task<Answer>[] more = [acme.Get("/api/calls"), acme.Get("/api/calls/summary")];
+        for (var time = 0; time < 10; time++) (await acme.Event(("CallSid", "s"), ("CustomField", id.ToString()), ("Status", "ringing"))).ShouldBeOk();
+
+        more.ShouldAllBe(read => !read.IsCompleted);
+        foreach (var read in under) await read.DisposeAsync();
+        foreach (var answer in await Task.WhenAll(more)) answer.ShouldBeOk();
     }
 
     private static async Task ShouldWait(RequestDatabase database)

@@ -75,7 +75,7 @@ internal static class ListCalls
         var ofEach = string.Join("\nunion all\n", statuses.Select(status =>
             $"({SelectSql} and status = '{status}'{clauses}\n{(inbound && status == CallStatus.Pending ? NeverDueSql : "")}\n{newest})"));
         if (ofEach.Length == 0) return TypedResults.Ok(new Page([], null));
-        await using var connection = await database.OpenConnection(cancellation);
+        await using var connection = await database.OpenForLongRead(cancellation);
         var calls = (await connection.QueryAsync<Call>(
             new CommandDefinition($"select * from ({ofEach}) calls\n{newest}", parameters, cancellationToken: cancellation))).AsList();
         if (calls.Count <= limit) return TypedResults.Ok(new Page(calls, null));

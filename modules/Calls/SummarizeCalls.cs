@@ -53,7 +53,7 @@ internal static class SummarizeCalls
 
     internal static async Task<Ok<Summary>> Handle(Caller caller, RequestDatabase database, DialPause pause, CancellationToken cancellation)
     {
-        await using var connection = await database.OpenConnection(cancellation);
+        await using var connection = await database.OpenForLongRead(cancellation);
         var groups = (await connection.QueryAsync<Group>(new CommandDefinition(SummarySql, caller, cancellationToken: cancellation))).AsList();
         return TypedResults.Ok(new Summary(
             groups[0].AsOf,
