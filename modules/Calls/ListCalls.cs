@@ -3,11 +3,12 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Dapper;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace CallOrchestration.Calls;
@@ -20,6 +21,7 @@ internal static class ListCalls
     public static void Map(IEndpointRouteBuilder routes) => routes
         .MapGet("", Handle)
         .WithName(nameof(ListCalls))
+        .Produces<Page>()
         .WithSummary("Lists calls, newest first.")
         .WithDescription(
             "Every filter narrows the list. next_cursor is null on the last page; following it gives every call once, whatever is inserted meanwhile. "
@@ -29,11 +31,13 @@ internal static class ListCalls
     /// <param name="NextCursor">For the next page; null on the last.</param>
     internal sealed record Page(IReadOnlyList<Call> Items, string? NextCursor);
 
-    internal static async Task<Results<Ok<Page>, ValidationProblem>> Handle(
-        Caller caller, HttpContext context, RequestDatabase database, CancellationToken cancellation)
+    internal static async Task<Results<Utf8ContentHttpResult, ValidationProblem>> Handle(
+        Caller caller, HttpContext context, RequestDatabase database, IOptions<JsonOptions> json, CancellationToken cancellation)
     {
         var errors = new Dictionary<string, string[]>();
-        var parameters = new DynamicParameters(new { caller.OrganizationId });
+        await using var command = new NpgsqlCommand();
+        var parameters = command.Parameters;
+        parameters.AddWithValue("organizationId", caller.OrganizationId);
         var clauses = new StringBuilder();
         IEnumerable<string> statuses = CallStatus.All;
         var limit = StandardLimit;
@@ -74,17 +78,28 @@ internal static class ListCalls
         var inbound = context.Request.Query["direction"] == CallDirection.Inbound;
         var ofEach = string.Join("\nunion all\n", statuses.Select(status =>
             $"({SelectSql} and status = '{status}'{clauses}\n{(inbound && status == CallStatus.Pending ? NeverDueSql : "")}\n{newest})"));
-        if (ofEach.Length == 0) return TypedResults.Ok(new Page([], null));
-        await using var connection = await database.OpenForLongRead(cancellation);
-        var calls = (await connection.QueryAsync<Call>(
-            new CommandDefinition($"select * from ({ofEach}) calls\n{newest}", parameters, cancellationToken: cancellation))).AsList();
-        if (calls.Count <= limit) return TypedResults.Ok(new Page(calls, null));
-        calls.RemoveAt(limit);
-        return TypedResults.Ok(new Page(calls, Cursor.After(calls[^1], caller)));
+        using var page = new PageJson(json.Value.SerializerOptions.Encoder);
+        string? next = null, afterLast = null;
+        if (ofEach.Length > 0)
+        {
+            await using var connection = await database.OpenForLongRead(cancellation);
+            (command.Connection, command.CommandText) = (connection, $"select * from ({ofEach}) calls\n{newest}");
+            await using var rows = await command.ExecuteReaderAsync(cancellation);
+            while (await rows.ReadAsync(cancellation))
+            {
+                // The row beyond the page only tells that there is one.
+                next = afterLast;
+                if (next is not null) break;
+                page.Add(rows);
+                if (page.Calls == limit) afterLast = Cursor.After(rows.GetDateTime(rows.GetOrdinal("created_at")), rows.GetGuid(rows.GetOrdinal("id")), caller);
+            }
+        }
+
+        return TypedResults.Text(page.End(next), "application/json; charset=utf-8");
     }
 
     // The clause is null for a value that is not what is expected.
-    private sealed record ListFilter(string Expected, Func<string, DynamicParameters, string?> Clause)
+    private sealed record ListFilter(string Expected, Func<string, NpgsqlParameterCollection, string?> Clause)
     {
         // The only status that its calls can have.
         public Func<string, string>? StatusOf { get; init; }
@@ -111,14 +126,14 @@ internal static class ListCalls
         // A + in a query arrives as a space, and no number begins with one.
         var number = text.StartsWith(' ') ? "+" + text[1..] : text;
         if (!PhoneNumber.IsE164(number)) return null;
-        parameters.Add(name, number);
+        parameters.AddWithValue(name, number);
         return sql;
     });
 
     private static ListFilter Time(string name, string sql) => new(Rfc3339.Expected + "; in a URL a + is written %2B", (text, parameters) =>
     {
         if (!Rfc3339.TryParse(text, out var time)) return null;
-        parameters.Add(name, time.UtcDateTime);
+        parameters.AddWithValue(name, time.UtcDateTime);
         return sql;
     });
 
@@ -131,16 +146,16 @@ internal static class ListCalls
         private const int PayloadBytes = sizeof(long) + 16;
         private const int ChecksumBytes = 8;
 
-        public static string After(Call call, Caller caller)
+        public static string After(DateTime createdAt, Guid id, Caller caller)
         {
             Span<byte> cursor = stackalloc byte[PayloadBytes + ChecksumBytes];
-            BinaryPrimitives.WriteInt64BigEndian(cursor, call.CreatedAt.Ticks);
-            call.Id.TryWriteBytes(cursor[sizeof(long)..], bigEndian: true, out _);
+            BinaryPrimitives.WriteInt64BigEndian(cursor, createdAt.Ticks);
+            id.TryWriteBytes(cursor[sizeof(long)..], bigEndian: true, out _);
             Checksum(cursor[..PayloadBytes], caller).CopyTo(cursor[PayloadBytes..]);
             return Base64Url.EncodeToString(cursor);
         }
 
-        public static bool TryRead(string text, Caller caller, DynamicParameters parameters)
+        public static bool TryRead(string text, Caller caller, NpgsqlParameterCollection parameters)
         {
             Span<byte> cursor = stackalloc byte[PayloadBytes + ChecksumBytes];
             if (!Base64Url.IsValid(text, out var length) || length != cursor.Length) return false;
@@ -149,8 +164,8 @@ internal static class ListCalls
             // The checksum holds no secret: whoever computes it may still ask for a time that does not exist.
             var ticks = BinaryPrimitives.ReadInt64BigEndian(cursor);
             if (ticks < Rfc3339.Earliest.Ticks || ticks >= Rfc3339.Latest.Ticks) return false;
-            parameters.Add("createdAt", new DateTime(ticks, DateTimeKind.Utc));
-            parameters.Add("id", new Guid(cursor.Slice(sizeof(long), 16), bigEndian: true));
+            parameters.AddWithValue("createdAt", new DateTime(ticks, DateTimeKind.Utc));
+            parameters.AddWithValue("id", new Guid(cursor.Slice(sizeof(long), 16), bigEndian: true));
             return true;
         }
 
