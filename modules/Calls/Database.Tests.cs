@@ -101,6 +101,34 @@ public sealed class DatabaseTests(TestPostgres postgres)
         foreach (var answer in await Task.WhenAll(more)) answer.ShouldBeOk();
     }
 
+    [Fact]
+    public async Task What_requests_ask_is_not_planned_anew_each_time()
+    {
+        await using var host = await TestHost.Start(postgres, await postgres.CreateDatabase() + ";Maximum Pool Size=1");
+        var acme = await host.AddOrganization();
+
+        for (var time = 0; time < 12; time++)
+        {
+            var id = await acme.CreateOutbound(at: DateTimeOffset.UtcNow.AddHours(1));
+            (await acme.Read(id)).ShouldBeOk();
+            (await acme.Get("/api/calls?status=COMPLETED&outcome=completed")).ShouldBeOk();
+            (await acme.Get($"/api/calls?to={Acme.Customer}")).ShouldBeOk();
+            (await acme.Get($"/api/calls?from={Acme.Phone}&direction=OUTBOUND")).ShouldBeOk();
+            (await acme.Get("/api/calls?due_before=2028-01-01T00:00:00Z")).ShouldBeOk();
+            (await acme.Get("/api/calls?created_after=2028-01-01T00:00:00Z")).ShouldBeOk();
+            if (time > 0) (await acme.Get($"/api/calls?limit=1&cursor={(await acme.Get("/api/calls?limit=1")).Body["next_cursor"]}")).ShouldBeOk();
+            (await acme.Get("/api/calls/summary")).ShouldBeOk();
+            (await acme.Event(("CallSid", "s"), ("CustomField", id.ToString()), ("Status", "ringing"))).ShouldBeOk();
+        }
+
+        await using var connection = await host.Service<RequestDatabase>().OpenConnection(Cancellation);
+        // PostgreSQL plans five times before it judges.
+        var statements = (await connection.QueryAsync<(string Statement, long Anew)>(
+            "select statement, custom_plans from pg_prepared_statements where not from_sql and custom_plans + generic_plans > 5")).AsList();
+        statements.Count.ShouldBeGreaterThanOrEqualTo(10);
+        statements.Where(statement => statement.Anew > 5).ShouldBeEmpty();
+    }
+
     private static async Task ShouldWait(RequestDatabase database)
     {
         using var gone = new CancellationTokenSource();

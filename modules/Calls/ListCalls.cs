@@ -31,7 +31,7 @@ internal static class ListCalls
     /// <param name="NextCursor">For the next page; null on the last.</param>
     internal sealed record Page(IReadOnlyList<Call> Items, string? NextCursor);
 
-    internal static async Task<Results<Utf8ContentHttpResult, ValidationProblem>> Handle(
+    internal static async Task<Results<FileContentHttpResult, ValidationProblem>> Handle(
         Caller caller, HttpContext context, RequestDatabase database, IOptions<JsonOptions> json, CancellationToken cancellation)
     {
         var errors = new Dictionary<string, string[]>();
@@ -95,7 +95,7 @@ internal static class ListCalls
             }
         }
 
-        return TypedResults.Text(page.End(next), "application/json; charset=utf-8");
+        return TypedResults.Bytes(page.End(next), "application/json; charset=utf-8");
     }
 
     // The clause is null for a value that is not what is expected.

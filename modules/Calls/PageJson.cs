@@ -47,13 +47,13 @@ internal sealed class PageJson : IDisposable
     }
 
     /// <summary>The whole.</summary>
-    public ReadOnlySpan<byte> End(string? nextCursor)
+    public ReadOnlyMemory<byte> End(string? nextCursor)
     {
         json.WriteEndArray();
         json.WriteString("next_cursor", nextCursor);
         json.WriteEndObject();
         json.Flush();
-        return page.WrittenSpan;
+        return page.WrittenMemory;
     }
 
     /// <inheritdoc />
@@ -71,12 +71,12 @@ internal sealed class PageJson : IDisposable
         switch (row.GetDataTypeOID(column))
         {
             case Uuid: json.WriteString(name, row.GetGuid(column)); break;
-            case Text: json.WriteString(name, row.GetString(column)); break;
+            case Text: json.WriteString(name, row.GetFieldValue<byte[]>(column)); break;
             case Timestamptz: json.WriteString(name, row.GetDateTime(column)); break;
             case Integer: json.WriteNumber(name, row.GetInt32(column)); break;
             case Json or Jsonb:
                 json.WritePropertyName(name);
-                json.WriteRawValue(row.GetString(column), skipInputValidation: true);
+                json.WriteRawValue(row.GetFieldValue<byte[]>(column), skipInputValidation: true);
                 break;
             default: throw new InvalidOperationException($"Nobody has said how {name} is written.");
         }
