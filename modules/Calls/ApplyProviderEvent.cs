@@ -63,7 +63,7 @@ public static class ApplyProviderEvent
         return results;
     }
 
-    // found: our own reference goes before the provider's. Of two events of one call the second waits for its own statement.
+    // found: our own reference goes before the provider's. CallSids are looked up backwards, as their indexes have them. Of two events of one call the second waits for its own statement.
     // target: the row as it is once the lock is ours.
     // placed: which attempt the event speaks of. The URL says it, or the CallSid; a CallSid that is new belongs to the attempt that has
     //   none yet, unless the history knows it from the attempt before. With no name at all it can only be the current one.
@@ -85,9 +85,9 @@ public static class ApplyProviderEvent
             cross join lateral (
                 select id, 1 as preference from calls where organization_id = e.organization_id and id = e.call_id
                 union all
-                select id, 2 from calls where organization_id = e.organization_id and provider_call_id = e.call_sid
+                select id, 2 from calls where organization_id = e.organization_id and reverse(provider_call_id) = reverse(e.call_sid)
                 union all
-                select id, 3 from calls where organization_id = e.organization_id and previous_provider_call_id = e.call_sid
+                select id, 3 from calls where organization_id = e.organization_id and reverse(previous_provider_call_id) = reverse(e.call_sid)
                 order by preference
                 limit 1
             ) f
@@ -139,7 +139,7 @@ public static class ApplyProviderEvent
                 j.applies or (j.direction = 'INBOUND' and j.is_current) as adds,
                 case when j.applies or (j.direction = 'INBOUND' and j.is_current) then coalesce(j.started_at, j.row_started_at) else j.row_started_at end as began_at,
                 j.is_current and j.status <> 'PENDING' and j.provider_call_id is null and not exists (
-                    select 1 from calls o where o.organization_id = j.organization_id and o.provider_call_id = j.call_sid) as names
+                    select 1 from calls o where o.organization_id = j.organization_id and reverse(o.provider_call_id) = reverse(j.call_sid)) as names
             from judged j
         ),
         written as (

@@ -106,6 +106,6 @@ internal static class ReceiveInboundCall
         values (
             @id, @organizationId, 'INBOUND', 'IN_PROGRESS', @from, @to, @providerCallId, now(), now() + @callTimeout,
             jsonb_build_array(call_history_entry('created', 'provider', 1, 'IN_PROGRESS')))
-        on conflict (organization_id, provider_call_id) where provider_call_id is not null do nothing
+        on conflict (organization_id, reverse(provider_call_id)) where provider_call_id is not null do nothing
         """;
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace CallOrchestration.Outbound;
 
 /// <summary>
@@ -6,6 +8,8 @@ namespace CallOrchestration.Outbound;
 /// </summary>
 internal sealed class FakeDialer(IReadOnlyDictionary<string, FakeDialer.Behaviour> behaviours, TimeSpan retryAfter) : IDialer
 {
+    private const string DigitOfDay = "0123456789abcdefghijklmnopqrstuv";
+
     internal enum Behaviour
     {
         Refuse,
@@ -32,12 +36,18 @@ internal sealed class FakeDialer(IReadOnlyDictionary<string, FakeDialer.Behaviou
         return new(behaviours, settings.Duration("Dialer:Fake:RetryAfter", TimeSpan.FromSeconds(30), TimeSpan.Zero, TimeSpan.FromHours(1)));
     }
 
+    // 32 characters, and the last four are its day, as those of Exotel's CallSids.
+    private static string NewCallSid()
+    {
+        var today = DateTime.UtcNow;
+        return string.Create(CultureInfo.InvariantCulture, $"{Guid.NewGuid().ToString("N")[..28]}{today.Year - 2000:x2}{today.Month:x}{DigitOfDay[today.Day]}");
+    }
+
     public async Task<DialResult> Dial(DialRequest request, CancellationToken cancellation)
     {
         if (!behaviours.TryGetValue(request.To, out var behaviour))
         {
-            // 32 characters, as Exotel's CallSid.
-            return new DialResult.Accepted(Guid.NewGuid().ToString("N"));
+            return new DialResult.Accepted(NewCallSid());
         }
 
         switch (behaviour)

@@ -166,7 +166,7 @@ internal sealed class RecordDials(SchedulerDatabase database, CallTimers timers,
                         c.status = 'IN_PROGRESS' and c.claims = r.claim and r.event in ('dial-throttled', 'dial-not-sent')
                             and c.provider_call_id is null and c.answered_at is null as returns,
                         r.provider_call_id is not null and not exists (
-                            select 1 from calls o where o.organization_id = c.organization_id and o.provider_call_id = r.provider_call_id) as names
+                            select 1 from calls o where o.organization_id = c.organization_id and reverse(o.provider_call_id) = reverse(r.provider_call_id)) as names
                 ) t
             ),
                 revision = c.revision + 1,

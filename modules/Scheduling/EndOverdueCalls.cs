@@ -181,11 +181,11 @@ internal sealed class EndOverdueCalls(
         """
         select provider_call_id
         from calls
-        where organization_id = @organizationId and provider_call_id = any(@sids) and id <> @id
+        where organization_id = @organizationId and reverse(provider_call_id) = any(array(select reverse(sid) from unnest(@sids::text[]) sid)) and id <> @id
         union
         select previous_provider_call_id
         from calls
-        where organization_id = @organizationId and previous_provider_call_id = any(@sids)
+        where organization_id = @organizationId and reverse(previous_provider_call_id) = any(array(select reverse(sid) from unnest(@sids::text[]) sid))
         """;
 
     internal const string OthersAreLostSql =

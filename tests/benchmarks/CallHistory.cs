@@ -60,7 +60,7 @@ internal static class CallHistory
             case when inbound then customer else '+918047110000' end,
             case when inbound then '+918047110000' else customer end,
             case when pending then now() + interval '1 day' + n * interval '10 milliseconds' end,
-            case when not pending then hash end,
+            case when not pending then sid end,
             case when not pending then began + interval '1 second' end,
             case when answered then began + interval '12 seconds' end,
             case when not pending then began + interval '90 seconds' end,
@@ -74,11 +74,11 @@ internal static class CallHistory
                 created,
                 jsonb_build_object('at', clock.at, 'event', 'claimed', 'source', 'scheduler', 'attempt', 1, 'status', 'IN_PROGRESS'),
                 jsonb_build_object('at', clock.at, 'event', 'dial-accepted', 'source', 'scheduler', 'attempt', 1, 'status', 'IN_PROGRESS',
-                    'details', jsonb_build_object('claim', 1, 'provider_call_id', hash)),
+                    'details', jsonb_build_object('claim', 1, 'provider_call_id', sid)),
                 jsonb_build_object('at', clock.at, 'event', 'answered', 'source', 'provider', 'attempt', 1, 'status', 'IN_PROGRESS', 'applied', true,
-                    'details', jsonb_build_object('CallSid', hash, 'EventType', 'answered', 'Status', 'in-progress')),
+                    'details', jsonb_build_object('CallSid', sid, 'EventType', 'answered', 'Status', 'in-progress')),
                 jsonb_build_object('at', clock.at, 'event', outcome, 'source', 'provider', 'attempt', 1, 'status', 'COMPLETED', 'applied', true,
-                    'details', jsonb_build_object('CallSid', hash, 'EventType', 'terminal', 'Status', outcome, 'ConversationDuration', '78'))) end
+                    'details', jsonb_build_object('CallSid', sid, 'EventType', 'terminal', 'Status', outcome, 'ConversationDuration', '78'))) end
         from (select array_agg(id order by id) as ids from organizations) tenants,
             generate_series(@first::bigint, @last::bigint) n,
             lateral (select
@@ -90,6 +90,9 @@ internal static class CallHistory
                 case (n / 500) % 10 when 8 then 'no-answer' when 9 then 'busy' else 'completed' end as outcome,
                 '+91' || (7000000000 + n % 2000000000)::text as customer) call,
             lateral (select not pending and outcome = 'completed' as answered) talk,
+            -- As Exotel's: the last four characters are its day.
+            lateral (select left(hash, 28) || lpad(to_hex(extract(year from began)::integer - 2000), 2, '0') || to_hex(extract(month from began)::integer)
+                || substr('123456789abcdefghijklmnopqrstuv', extract(day from began)::integer, 1) as sid) provider,
             lateral (select to_char(began at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at) clock,
             lateral (select jsonb_build_object('at', clock.at, 'event', 'created', 'source', 'api', 'attempt', 1, 'status', 'PENDING') as created) first
         """;

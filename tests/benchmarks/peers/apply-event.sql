@@ -4,9 +4,9 @@
 with found as (
     select id, 1 as preference from calls where organization_id = @organizationId and id = @callId
     union all
-    select id, 2 from calls where organization_id = @organizationId and provider_call_id = @providerCallId
+    select id, 2 from calls where organization_id = @organizationId and reverse(provider_call_id) = reverse(@providerCallId)
     union all
-    select id, 3 from calls where organization_id = @organizationId and previous_provider_call_id = @providerCallId
+    select id, 3 from calls where organization_id = @organizationId and reverse(previous_provider_call_id) = reverse(@providerCallId)
     order by preference
     limit 1
 ),
@@ -46,7 +46,7 @@ decided as (
         j.applies or (j.direction = 'INBOUND' and j.is_current) as adds,
         case when j.applies or (j.direction = 'INBOUND' and j.is_current) then coalesce(@startedAt, j.started_at) else j.started_at end as began_at,
         j.is_current and j.status <> 'PENDING' and j.provider_call_id is null and not exists (
-            select 1 from calls o where o.organization_id = @organizationId and o.provider_call_id = @providerCallId) as names
+            select 1 from calls o where o.organization_id = @organizationId and reverse(o.provider_call_id) = reverse(@providerCallId)) as names
     from judged j
 )
 update calls c
