@@ -27,19 +27,19 @@ internal static partial class Tracing
     public static async Task Tell(string connectionString)
     {
         await using var connection = new NpgsqlConnection(connectionString);
-        var times = await connection.QueryAsync<(string, long, double, double, double, long, long)>(TimesSql, new { shown = StatementsShown });
-        foreach (var (statement, calls, total, mean, planning, pages, rows) in times)
+        var times = await connection.QueryAsync<(string, long, double, double, double, long, long, long, long)>(TimesSql, new { shown = StatementsShown });
+        foreach (var (statement, calls, total, mean, planning, pages, read, logged, rows) in times)
         {
             var text = Blanks().Replace(statement, " ");
             Bench.Tell(
-                $"{total,8:0} ms in {calls,6} × {mean,7:0.000} ms, planned in {planning,6:0} ms, {pages,6} pages each, {rows,7} rows: "
+                $"{total,8:0} ms in {calls,6} × {mean,7:0.000} ms, planned in {planning,6:0} ms, {pages,6} pages each, {read,6} read, {logged,6} logged whole, {rows,7} rows: "
                 + text[..Math.Min(StatementLength, text.Length)]);
         }
     }
 
     private const string TimesSql =
         """
-        select query, calls, total_exec_time, mean_exec_time, total_plan_time, shared_blks_hit / greatest(calls, 1), rows
+        select query, calls, total_exec_time, mean_exec_time, total_plan_time, shared_blks_hit / greatest(calls, 1), shared_blks_read, wal_fpi, rows
         from pg_stat_statements
         where dbid = (select oid from pg_database where datname = current_database())
         order by total_exec_time + total_plan_time desc
