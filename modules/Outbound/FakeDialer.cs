@@ -36,7 +36,7 @@ internal sealed class FakeDialer(IReadOnlyDictionary<string, FakeDialer.Behaviou
         return new(behaviours, settings.Duration("Dialer:Fake:RetryAfter", TimeSpan.FromSeconds(30), TimeSpan.Zero, TimeSpan.FromHours(1)));
     }
 
-    // 32 characters, and the last four are its day, as those of Exotel's CallSids.
+    // 32 characters, as Exotel's CallSid, and the last four are its day as there: 1abs is 2026-11-28.
     private static string NewCallSid()
     {
         var today = DateTime.UtcNow;
