@@ -84,14 +84,15 @@ internal static partial class Pgbench
         return start;
     }
 
-    // pgbench keeps one row of a statement's result, so the claimed calls are gathered into arrays, as the record takes them.
+    // pgbench keeps one row of a statement's result, so the claimed calls are gathered into arrays, as the record takes them. The CallSids end in one
+    // day, as the fake dialler's.
     private static string Script() =>
         $$"""
         with claimed as (
         {{Rewritten(TriggerDueCalls.ClaimSql)}}
         ),
         dialled as (
-            select id, claims, attempt, replace(gen_random_uuid()::text, '-', '') as provider_call_id
+            select id, claims, attempt, left(replace(gen_random_uuid()::text, '-', ''), 28) || '1abs' as provider_call_id
             from claimed
         )
         select
