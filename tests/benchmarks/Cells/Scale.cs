@@ -64,9 +64,9 @@ internal static class Scale
 
     private static async Task<double> Drain(Bench bench, CellReport report, Table table)
     {
-        var outcome = await ScheduledRun.RunOn(bench, Contenders.Product, new(bench.Options.Scaled(Drained, 1000), TimeSpan.Zero, 1), table.Database);
+        Plan plan = new(bench.Options.Scaled(Drained, 1000), TimeSpan.Zero, 1);
+        var outcome = await ScheduledRun.RunOn(bench, Contenders.Product, plan, table.Database, () => Tidy(table.Database, "status = 'IN_PROGRESS'"));
         foreach (var fault in outcome.Faults()) report.Fault($"{table.Name}: {fault}");
-        await Tidy(table.Database, "status = 'IN_PROGRESS'");
         return outcome.Rate;
     }
 
