@@ -76,8 +76,8 @@ internal static class ScheduledRun
 
     /// <summary>
     /// The same on a database that is there already, and is as it was when <paramref name="tidy"/> is over. It is played once by the same processes before
-    /// it is measured: a process of PostgreSQL's maps each page of the shared memory at its first touch, and in a large table nearly every call is a
-    /// page. With new connections a drain beside ten million rows takes half as long again, whatever the host; those of a host that runs for days
+    /// it is measured: a process of PostgreSQL's maps each page of the shared memory at its first touch, and in a large table nearly every call has a
+    /// page of its own. With new connections a drain beside ten million rows takes half as long again, whatever the host; those of a host that runs for days
     /// have all their pages.
     /// </summary>
     public static async Task<Outcome> RunOn(Bench bench, Scheduler scheduler, Plan plan, string database, Func<Task> tidy)
