@@ -63,7 +63,7 @@ public static class ApplyProviderEvent
         return results;
     }
 
-    // found: our own reference goes before the provider's, which their indexes have backwards. Of two events of one call the second waits for its own statement.
+    // found: our own reference goes before the provider's CallSid, which is looked up backwards, as its indexes have it. Of two events of one call the second waits for its own statement.
     // target: the row as it is once the lock is ours.
     // placed: which attempt the event speaks of. The URL says it, or the CallSid; a CallSid that is new belongs to the attempt that has
     //   none yet, unless the history knows it from the attempt before. With no name at all it can only be the current one.

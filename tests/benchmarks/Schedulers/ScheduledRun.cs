@@ -85,19 +85,20 @@ internal static class ScheduledRun
         var now = WholeMillisecond(DateTime.UtcNow);
         await scheduler.Fill(database, new(StartRecorder.WarmUpFrom, plan.Jobs, now, TimeSpan.Zero), bench.Cancellation);
         await Cluster.VacuumAnalyze(database);
-        await using var processes = new Processes(bench, scheduler, plan.Hosts, database);
+        await using var processes = new Processes(bench, scheduler, plan, database);
         await processes.Start();
         await processes.Until(() => processes.Warm >= plan.Jobs, now);
         await Finished(scheduler, plan, database, now, bench.Cancellation);
+        var notDoneAtFirst = await NotDone(scheduler, database, plan.Jobs);
         await tidy();
 
         var due = WholeMillisecond(DateTime.UtcNow + TimeSpan.FromSeconds(20 + plan.Jobs / 1500.0));
         await scheduler.Fill(database, new(0, plan.Jobs, due, plan.Step), bench.Cancellation);
         await Cluster.VacuumAnalyze(database);
         if (DateTime.UtcNow > due) throw new CannotMeasureException("The machine is too busy to measure.");
-        var outcome = await Measure(bench, scheduler, plan, database, due, processes, plan.Jobs);
+        var outcome = await processes.Measure(due, plan.Jobs);
         await tidy();
-        return outcome;
+        return outcome with { NotDone = notDoneAtFirst + outcome.NotDone };
     }
 
     // Null where the processes were not warm when the first job fell due.
@@ -111,37 +112,22 @@ internal static class ScheduledRun
         await Cluster.VacuumAnalyze(database);
         if (DateTime.UtcNow + ToGetWarm > due) return null;
 
-        await using var processes = new Processes(bench, scheduler, plan.Hosts, database);
+        await using var processes = new Processes(bench, scheduler, plan, database);
         await processes.Start();
         await processes.Until(() => processes.Warm >= scheduler.WarmUpJobs, due);
-        return DateTime.UtcNow > due ? null : await Measure(bench, scheduler, plan, database, due, processes, plan.Jobs + scheduler.WarmUpJobs);
+        return DateTime.UtcNow > due ? null : await processes.Measure(due, plan.Jobs + scheduler.WarmUpJobs);
     }
 
-    private static async Task<Outcome> Measure(Bench bench, Scheduler scheduler, Plan plan, string database, DateTime due, Processes processes, long rows)
-    {
-        if (bench.Options.Trace) await Tracing.Begin(database);
-        await processes.Until(() => processes.Measured >= plan.Jobs, due);
-        var finished = await Finished(scheduler, plan, database, due, bench.Cancellation);
-        if (bench.Options.Trace) await Tracing.Tell(database);
-
-        var starts = await processes.Starts();
-        await using var connection = new NpgsqlConnection(database);
-        var done = scheduler.DoneSql is { } sql ? await connection.QuerySingleAsync<long>(sql, commandTimeout: 0) : rows;
-        return new(plan.Jobs, starts, due, plan.Step, finished, rows - done);
-    }
-
-    private sealed class Processes(Bench bench, Scheduler scheduler, int hosts, string database) : IAsyncDisposable
+    private sealed class Processes(Bench bench, Scheduler scheduler, Plan plan, string database) : IAsyncDisposable
     {
         private readonly SemaphoreSlim heard = new(0);
         private readonly List<SchedulerProcess> all = [];
-
-        public int Measured => all.Sum(process => process.Measured);
 
         public int Warm => all.Sum(process => process.Warm);
 
         public async Task Start()
         {
-            for (var host = 0; host < hosts; host++) all.Add(new(scheduler.Name, scheduler.Process(database), heard));
+            for (var host = 0; host < plan.Hosts; host++) all.Add(new(scheduler.Name, scheduler.Process(database), heard));
             foreach (var process in all) await process.Ready(bench.Cancellation);
             if (bench.Options.Trace) Tracing.TellHowToAttach(all);
         }
@@ -153,18 +139,25 @@ internal static class ScheduledRun
             for (; !condition(); await heard.WaitAsync(LongestSilence, bench.Cancellation))
             {
                 foreach (var process in all) process.MustRun();
-                var now = Measured + Warm;
+                var now = all.Sum(process => process.Measured + process.Warm);
                 if (now != seen || DateTime.UtcNow < due) since.Restart();
                 seen = now;
                 if (since.Elapsed > LongestStall) throw new CannotMeasureException($"{scheduler.Name} stands still after {now} jobs.");
             }
         }
 
-        public async Task<IReadOnlyList<Start>> Starts()
+        /// <param name="due">Of the first job.</param>
+        /// <param name="rows">How many the database has to show as done, with those that only warmed up.</param>
+        public async Task<Outcome> Measure(DateTime due, long rows)
         {
+            if (bench.Options.Trace) await Tracing.Begin(database);
+            await Until(() => all.Sum(process => process.Measured) >= plan.Jobs, due);
+            var finished = await Finished(scheduler, plan, database, due, bench.Cancellation);
+            if (bench.Options.Trace) await Tracing.Tell(database);
+
             var starts = new List<Start>();
             foreach (var process in all) starts.AddRange(await process.Starts(bench.Cancellation));
-            return starts;
+            return new(plan.Jobs, starts, due, plan.Step, finished, await NotDone(scheduler, database, rows));
         }
 
         public async ValueTask DisposeAsync()
@@ -186,6 +179,13 @@ internal static class ScheduledRun
 
         var found = DateTime.UtcNow;
         return scheduler.LastDoneSql is { } sql ? await connection.QuerySingleAsync<DateTime>(sql, commandTimeout: 0) : found;
+    }
+
+    private static async Task<long> NotDone(Scheduler scheduler, string database, long rows)
+    {
+        if (scheduler.DoneSql is not { } sql) return 0;
+        await using var connection = new NpgsqlConnection(database);
+        return rows - await connection.QuerySingleAsync<long>(sql, commandTimeout: 0);
     }
 
     private static Task<string> Template(Bench bench, Scheduler scheduler, bool withFuture) =>
